@@ -1,0 +1,1 @@
+"""From the text of a playbook to typed IR, facts and diagnostics."""
