@@ -1,0 +1,109 @@
+"""What the runtime needs from outside, as data and protocols: tools, time, identity, credentials.
+
+The engine makes a `ToolCall` and reads an `Outcome`; whoever drives it supplies the rest. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from noetl.compiler.ir import Json
+from noetl.errors import ExecutionError
+
+ResultKind: TypeAlias = Literal["http", "sql", "plain"]
+"""The kind that a result keeps beside its JSON (VAL-2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One attempt of a call, or a sink, with everything rendered."""
+
+    kind: str
+    fields: Mapping[str, object]
+    """The tool's fields without `args` and `timeout`, names normalised (DOC-11); may hold `SecretRef` and `SecretText`."""
+    args: Mapping[str, object]
+    """The args as STP-4 merges them; may hold secrets like `fields`."""
+    names: Callable[[str], object]
+    """Any name of TPL-7 as plain JSON, or `MISSING`: what python code may ask for (TOO-3)."""
+    root_names: Callable[[], Iterable[str]]
+    """All names that are bound: what `context` holds (TOO-3)."""
+    step: str
+    idempotency_key: str
+    """TOO-10."""
+    timeout: float | None = None
+    """Seconds for this attempt (TOO-9); None leaves it to the kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt came to: it failed where `error` is not None, else `response` is its answer."""
+
+    response: Json = None
+    error: Json | None = None
+    """`{type, message, ...}` (TOO-1, TOO-3, TOO-12)."""
+    view: ResultKind = "plain"
+    """The kind of `response` and of `answered`."""
+    stdout: str = ""
+    """What python code printed; bounded, never part of a result."""
+    answered: Json | None = None
+    """The envelope of an http call that failed but was answered: bound as `response` beside the error (RUL-4)."""
+
+
+class ToolRunner(Protocol):
+    """Runs tools. One runner belongs to one event loop."""
+
+    async def call(self, request: ToolCall) -> Outcome:
+        """Make one attempt. Every failure of the tool is an `Outcome`; cancelling abandons the attempt (RUN-8)."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections and processes; the runner is not used afterwards."""
+        ...
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    def now(self) -> str:
+        """The time as ISO 8601 in UTC with microseconds."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when at least so many seconds have gone by."""
+        ...
+
+
+class IdSource(Protocol):
+    """Where identity comes from."""
+
+    def execution_id(self) -> str:
+        """A new id that no other execution has."""
+        ...
+
+
+class CredentialMissing(ExecutionError):
+    """The credential is not in any store of this place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A named credential. Its `repr` shows no field."""
+
+    name: str
+    type: str
+    """Such as `bearer`, `basic`, `api_key`, `postgres`; `text` for one that is a bare secret."""
+    fields: Mapping[str, Json] = field(repr=False)
+
+
+class Credentials(Protocol):
+    """The credential store of the place where tools run (TOO-6)."""
+
+    def get(self, name: str) -> Credential:
+        """The credential called `name`; CredentialMissing, which names it, if there is none."""
+        ...
