@@ -1,0 +1,64 @@
+# Two commands for a start: make demo, make test. Each sets itself up; nothing outside this folder is needed
+# but Python 3.11 to 3.13, make, git and the package index.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test corpus lint lock lock-check bench fuzz wheel-test words
+
+PYTHON ?=
+export PYTHON
+# Start-up time counts, and Airflow without bytecode takes five times as long to import.
+unexport PYTHONDONTWRITEBYTECODE
+# An installed package of the caller must not stand in for a locked one.
+unexport PYTHONPATH
+
+BIN := .venv/bin
+NOETL_CORPUS ?= $(if $(wildcard ../shared/playbooks),../shared/playbooks)
+LOCK_OPTIONS := --quiet --universal --all-extras --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+ARGS ?=
+
+help: ## Show the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1@\2/' | column -t -s @
+
+setup: ## Make or renew .venv from requirements.lock; PYTHON=python3.12 chooses the Python.
+	@python=$$(scripts/find_python.sh) && exec "$$python" -I scripts/setup.py
+
+demo: setup ## Compile two playbooks, run them on the runtime and on real Airflow, compare the outcomes.
+	@$(BIN)/python scripts/demo.py
+
+test: setup ## Run the tests; ARGS='-k name' is passed to pytest.
+	@$(BIN)/pytest tests --ignore=tests/bench --ignore=tests/corpus --ignore=tests/fuzz $(ARGS)
+
+corpus: setup ## Check the playbooks of NOETL_CORPUS (default ../shared/playbooks) against what is kept of them.
+ifeq ($(NOETL_CORPUS),)
+	@echo "no corpus: ../shared/playbooks does not exist and NOETL_CORPUS is not set"
+else
+	@NOETL_CORPUS="$(abspath $(NOETL_CORPUS))" $(BIN)/pytest tests/corpus $(ARGS)
+endif
+
+lint: setup ## Style, formatting, types, layers, words.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy -p noetl
+	$(BIN)/mypy tests scripts
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/words.py
+
+words: setup ## The words and signs that the writing rules refuse.
+	$(BIN)/python scripts/words.py
+
+lock: setup ## Bring requirements.lock up to date with pyproject.toml; ARGS=--upgrade takes newer versions.
+	$(BIN)/uv pip compile $(LOCK_OPTIONS) $(ARGS) --output-file requirements.lock pyproject.toml
+
+lock-check: setup ## Fail when requirements.lock is not what pyproject.toml asks for.
+	@copy=$$(mktemp) && trap 'rm -f "$$copy"' EXIT && cp requirements.lock "$$copy" && \
+	$(BIN)/uv pip compile $(LOCK_OPTIONS) --output-file "$$copy" pyproject.toml >/dev/null && \
+	if ! diff -u requirements.lock "$$copy"; then echo "requirements.lock is stale: run make lock" >&2; exit 1; fi
+	@echo "requirements.lock is what pyproject.toml asks for"
+
+bench: setup ## Measure start-up, lint, lowering and the generated DAG against their bounds.
+	@$(BIN)/pytest tests/bench -s $(ARGS)
+
+fuzz: setup ## Lint 20,000 random texts: each must end in diagnostics, none in a traceback.
+	@$(BIN)/pytest tests/fuzz $(ARGS)
+
+wheel-test: setup ## Build sdist and wheel, install the wheel in a clean environment, compare file lists.
+	@$(BIN)/pytest tests/packaging -m wheel $(ARGS)
