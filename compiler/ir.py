@@ -7,10 +7,12 @@ trees; the single expressions of `when`, `loop.in` and `from` are `Expression`. 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from noetl.diagnostics import Span
+
+from .nodes import Node, Scalar
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 EventName: TypeAlias = Literal["step.enter", "call.done", "call.error", "step.exit", "loop.done"]
@@ -30,6 +32,8 @@ class Const:
 
     value: Json
     span: Span
+    origin: Node | None = field(default=None, compare=False, repr=False)
+    """The YAML it came from, for findings inside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,13 @@ class Template:
 
     source: str
     span: Span
+    origin: Scalar | None = field(default=None, compare=False, repr=False)
+    offset: int = field(default=0, compare=False, repr=False)
+    """Where `source` starts in the text of `origin`; below 0 where braces were added (DOC-11)."""
+
+    def place(self, start: int, end: int | None = None) -> Span:
+        """The span of `source[start:end]` in the file; `end` defaults to one character after `start`."""
+        return _place(self.origin, self.offset, self.span, start, end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,8 @@ class MapValue:
 
     entries: tuple[tuple[str, Value], ...]
     span: Span
+    keys: tuple[Span, ...] = field(default=(), compare=False, repr=False)
+    """Where the key of each entry stands."""
 
     def get(self, name: str) -> Value | None:
         """The value of the last entry called `name`, or None."""
@@ -69,6 +82,20 @@ class Expression:
 
     source: str
     span: Span
+    origin: Scalar | None = field(default=None, compare=False, repr=False)
+    offset: int = field(default=0, compare=False, repr=False)
+    """Where `source` starts in the text of `origin`."""
+
+    def place(self, start: int, end: int | None = None) -> Span:
+        """The span of `source[start:end]` in the file; `end` defaults to one character after `start`."""
+        return _place(self.origin, self.offset, self.span, start, end)
+
+
+def _place(origin: Scalar | None, offset: int, span: Span, start: int, end: int | None) -> Span:
+    if origin is None:
+        return span
+    stop = start + 1 if end is None else end
+    return origin.place(max(0, start + offset), max(0, stop + offset))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +108,10 @@ class Tool:
     kind: str
     fields: MapValue
     span: Span
+    """Where the kind stands."""
+    expects: tuple[str, ...] = ()
+    """Names of args that `assert` declares (DOC-10); nothing at run time."""
+    returns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +254,8 @@ class Rule:
     per_iteration: bool
     """Whether a template of the rule is about the iteration (LOP-3); meaningful on loop steps only."""
     span: Span
+    conflicting: tuple[Span, ...] = ()
+    """Where the second and later control actions of the block stand (RUL-6); empty in a playbook without errors."""
 
 
 @dataclass(frozen=True, slots=True)
