@@ -22,7 +22,7 @@ class ToolCall:
 
     kind: str
     fields: Mapping[str, object]
-    """The tool's fields without `args` and `timeout`, names normalised (DOC-11); may hold `SecretRef` and `SecretText`."""
+    """The tool's fields without `args` and `timeout`, names normalised (DOC-11); may hold `SecretRef`, `SecretText`."""
     args: Mapping[str, object]
     """The args as STP-4 merges them; may hold secrets like `fields`."""
     names: Callable[[str], object]
