@@ -66,6 +66,11 @@ class ToolRunner(Protocol):
 class Clock(Protocol):
     """Where time comes from."""
 
+    @property
+    def virtual(self) -> bool:
+        """Whether sleeping takes no time, so that calls under way come before any wait."""
+        ...
+
     def now(self) -> str:
         """The time as ISO 8601 in UTC with microseconds."""
         ...
