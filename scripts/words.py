@@ -17,7 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 STEMS = ("compre" + "hensiv", "ens" + "ur")
-WORDS = re.compile(rf"(?<![a-z])(?:{'|'.join(STEMS)})[a-z]*", re.IGNORECASE)
+JSON_OPTION = STEMS[1] + "e_ascii"
+"""A keyword argument of the standard library's `json`: a name that is not ours to choose."""
+WORDS = re.compile(rf"(?<![a-z])(?!{JSON_OPTION}\b)(?:{'|'.join(STEMS)})[a-z]*", re.IGNORECASE)
 """The stems at the start of a word, in any inflection."""
 
 PICTURES = re.compile(
