@@ -1,0 +1,1 @@
+"""The event-driven reference runtime: what a playbook means, executed."""

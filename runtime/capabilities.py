@@ -1,0 +1,58 @@
+"""What this version's runtime does not run yet, as diagnostics: a playbook is refused before anything happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from noetl.compiler import ir
+from noetl.compiler.tools import KINDS
+from noetl.diagnostics import Diagnostic, Severity, in_order, kind
+
+LOOP: Final = kind("NTL551", "loop-not-run", Severity.ERROR, "a loop, which this version does not run yet")
+PLAYBOOK: Final = kind(
+    "NTL552", "sub-playbook-not-run", Severity.ERROR, "a sub-playbook, which this version does not run yet"
+)
+TOOL: Final = kind("NTL553", "tool-not-run", Severity.ERROR, "a tool kind for which there is no runner")
+
+RUN: Final = frozenset({"python", "http", "workbook", "event_log"})
+"""The tool kinds that the runtime runs."""
+
+
+def refusals(workflow: ir.Workflow, path: str) -> list[Diagnostic]:
+    """Every loop and tool of the playbook that cannot be run, in the order of the text."""
+    found: list[Diagnostic] = []
+    for step in workflow.steps:
+        if step.loop is not None:
+            message = f'step "{step.name}" has a loop, which noetl does not run yet'
+            found.append(Diagnostic(LOOP, message, step.loop.span, path))
+        found += _tools(f'step "{step.name}"', step_tools(step), path)
+    for task in workflow.tasks:
+        tools = [task.tool, *([task.sink.tool] if task.sink else [])]
+        found += _tools(f'workbook task "{task.name}"', iter(tools), path)
+    return in_order(found)
+
+
+def step_tools(step: ir.Step) -> Iterator[ir.Tool]:
+    """The tool of a step and those of its sinks."""
+    if step.tool is not None:
+        yield step.tool
+    if step.sink is not None:
+        yield step.sink.tool
+    for rule in step.rules:
+        for action in rule.data:
+            if isinstance(action, ir.Sink):
+                yield action.tool
+
+
+def _tools(owner: str, tools: Iterator[ir.Tool], path: str) -> Iterator[Diagnostic]:
+    allowed = ", ".join(f'"{name}"' for name in sorted(RUN))
+    for tool in tools:
+        if tool.kind == "playbook":
+            message = f"{owner} calls a sub-playbook, which noetl does not run yet"
+            yield Diagnostic(PLAYBOOK, message, tool.span, path)
+        elif tool.kind not in RUN:
+            known = KINDS.get(tool.kind)
+            reason = "needs a plug-in that runs it" if known is not None and not known.runner else "cannot be run yet"
+            message = f'{owner} uses tool kind "{tool.kind}", which {reason}; kinds that run: {allowed}'
+            yield Diagnostic(TOOL, message, tool.span, path)

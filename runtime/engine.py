@@ -1,0 +1,218 @@
+"""The pure engine of an execution: tokens, joins, poison, quiescence (semantics 3, 4, 8).
+
+`start` and `apply` take what happened outside and give back the commands to carry out; nothing else goes in or out. The
+same events in the same order always give the same state, so a state is rebuilt by feeding the events again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from noetl.compiler import ir
+from noetl.compiler.ir import Json
+
+from .commands import Command, Reply
+from .events import Event, Listener
+from .outcome import summarise
+from .packet import Token
+from .records import RunRecord
+from .run import Process, Run, RunEnd
+from .scope import ExecutionInfo
+from .starting import StartFailed, first_token
+
+MAX_RUNS: Final = 100_000
+"""Runs in one execution (RUN-7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A command with the number under which its reply is to be applied."""
+
+    number: int
+    command: Command
+
+
+@dataclass(slots=True)
+class Graph:
+    """The control graph as the engine asks it: which steps can reach which joins (STP-1)."""
+
+    sources: Mapping[str, frozenset[str]]
+    """For every `join: all` step, the steps from which at least one edge leads to it, by any way."""
+
+    @classmethod
+    def of(cls, workflow: ir.Workflow) -> Graph:
+        """The graph of a workflow."""
+        before: dict[str, set[str]] = {step.name: set() for step in workflow.steps}
+        for step in workflow.steps:
+            for edge in step.edges():
+                before[edge.target].add(step.name)
+        return cls({s.name: _reaching(s.name, before) for s in workflow.steps if s.join == "all"})
+
+
+def _reaching(target: str, before: Mapping[str, set[str]]) -> frozenset[str]:
+    found: set[str] = set()
+    open_steps = [target]
+    while open_steps:
+        for source in before[open_steps.pop()]:
+            if source not in found:
+                found.add(source)
+                open_steps.append(source)
+    return frozenset(found)
+
+
+@dataclass(slots=True)
+class _Live:
+    run: Run
+    process: Process
+
+
+@dataclass(slots=True)
+class Execution:
+    """The state of one execution."""
+
+    workflow: ir.Workflow
+    info: ExecutionInfo
+    listener: Listener
+    max_runs: int = MAX_RUNS
+    records: list[RunRecord] = field(default_factory=list)
+    error: Json | None = None
+    """Why the execution failed outside of any run."""
+    cancelled: bool = False
+    _steps: dict[str, ir.Step] = field(init=False)
+    _graph: Graph = field(init=False)
+    _live: dict[int, _Live] = field(default_factory=dict)
+    _running: Counter[str] = field(default_factory=Counter)
+    _held: dict[str, list[Token]] = field(default_factory=dict)
+    _poisoned: set[str] = field(default_factory=set)
+    _queue: deque[Token] = field(default_factory=deque)
+    _issued: list[Issued] = field(default_factory=list)
+    _number: int = 0
+    _started: int = 0
+    _ended: bool = False
+
+    def __post_init__(self) -> None:
+        self._steps = {step.name: step for step in self.workflow.steps}
+        self._graph = Graph.of(self.workflow)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is live any more (RUN-3)."""
+        return self._ended
+
+    def start(self, payload: Mapping[str, Json], time: str) -> list[Issued]:
+        """RUN-1, RUN-2. The commands to carry out first."""
+        try:
+            token = first_token(self.workflow, payload, self.info, time)
+        except StartFailed as failure:
+            self.error = failure.error
+            return self._settle(time)
+        self.listener(Event("workflow.start", time, None, None, {"workload": token.packet.workload}))
+        self._queue.append(token)
+        return self._settle(time)
+
+    def apply(self, number: int, reply: Reply) -> list[Issued]:
+        """The reply to the command issued under `number`. An unknown or answered number is a ValueError."""
+        live = self._live.pop(number, None)
+        if live is None:
+            raise ValueError(f"no command {number} is open")
+        self._advance(live, reply, reply.time)
+        return self._settle(reply.time)
+
+    def cancel(self, time: str) -> None:
+        """RUN-8: nothing new starts, what is under way is abandoned."""
+        self.cancelled = True
+        self._abandon()
+        self._settle(time)
+
+    def summary(self) -> dict[str, Json]:
+        """The object of `noetl run --json`."""
+        return summarise(self.records, cancelled=self.cancelled, error=self.error)
+
+    def _abandon(self) -> None:
+        for live in self._live.values():
+            live.process.close()
+        self._live.clear()
+        self._running.clear()
+        self._queue.clear()
+        self._held.clear()
+        self._issued.clear()
+
+    def _settle(self, time: str) -> list[Issued]:
+        """Let every token arrive and every join fire that may; then the commands that this brought up."""
+        while True:
+            if self._queue:
+                self._arrive(self._queue.popleft(), time)
+            elif (step := self._ready()) is not None:
+                self._begin(step, self._held.pop(step), time)
+            else:
+                break
+        if not self._live and not self._ended:
+            self._ended = True
+            summary = self.summary()
+            self.listener(
+                Event("workflow.end", time, None, None, {"status": summary["status"], "output": summary["output"]})
+            )
+        issued, self._issued = self._issued, []
+        return issued
+
+    def _arrive(self, token: Token, time: str) -> None:
+        """STP-1."""
+        if self._steps[token.target].join == "each":
+            self._begin(token.target, [token], time)
+        elif token.target not in self._poisoned:
+            self._held.setdefault(token.target, []).append(token)
+
+    def _ready(self) -> str | None:
+        """The held step to fire next: one that nothing else live can still reach."""
+        free = [step for step in self._held if not self._awaited(step)]
+        return min(free, key=lambda step: min(t.key for t in self._held[step]), default=None)
+
+    def _awaited(self, step: str) -> bool:
+        sources = self._graph.sources[step]
+        if any(count > 0 and name in sources for name, count in self._running.items()):
+            return True
+        return any(other != step and other in sources and not self._before(step, other) for other in self._held)
+
+    def _before(self, step: str, other: str) -> bool:
+        """Of two held steps that can reach each other, the one with the smallest token key goes first (STP-1)."""
+        mutual = step in self._graph.sources[other]
+        return mutual and min(t.key for t in self._held[step]) < min(t.key for t in self._held[other])
+
+    def _begin(self, name: str, tokens: Sequence[Token], time: str) -> None:
+        self._started += 1
+        if self._started > self.max_runs:
+            self.error = {"type": "LimitExceeded", "message": f"more than {self.max_runs} runs in one execution"}
+            self._abandon()
+            return
+        alone = not (self._live or self._queue or self._held)
+        run = Run(self.workflow, self._steps[name], tokens, self.info, self.listener, alone=alone)
+        self._running[name] += 1
+        self._advance(_Live(run, run.perform(time)), None, time)
+
+    def _advance(self, live: _Live, reply: Reply | None, time: str) -> None:
+        try:
+            command = next(live.process) if reply is None else live.process.send(reply)
+        except StopIteration as stop:
+            self._finish(live.run.step.name, stop.value, time)
+            return
+        self._number += 1
+        self._live[self._number] = live
+        self._issued.append(Issued(self._number, command))
+
+    def _finish(self, step: str, end: RunEnd, time: str) -> None:
+        self._running[step] -= 1
+        self.records.append(end.record)
+        if end.poisons:
+            self._poison(step, time)
+        self._queue.extend(token for _, token in end.tokens)
+
+    def _poison(self, step: str, time: str) -> None:
+        """RUN-6."""
+        for join, sources in self._graph.sources.items():
+            if step in sources and join not in self._poisoned:
+                self._poisoned.add(join)
+                self._held.pop(join, None)
+                self.listener(Event("join.poisoned", time, join, None, {"by": step}))

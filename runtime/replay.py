@@ -1,0 +1,68 @@
+"""Tool outcomes kept and given again, by run key, call and attempt: for playbooks whose code uses chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import cast
+
+from noetl.compiler.ir import Json
+
+from .ports import Outcome, ResultKind, ToolCall, ToolRunner
+
+
+def place(request: ToolCall, execution_id: str) -> str:
+    """Where in an execution an attempt was made: its idempotency key without the execution (TOO-10)."""
+    return request.idempotency_key.removeprefix(f"{execution_id}:")
+
+
+class Recorder:
+    """A runner that keeps what another one answers."""
+
+    def __init__(self, runner: ToolRunner, execution_id: str) -> None:
+        self._runner = runner
+        self._execution_id = execution_id
+        self.outcomes: dict[str, dict[str, Json]] = {}
+        """By place; JSON."""
+
+    async def call(self, request: ToolCall) -> Outcome:
+        """Call the tool and keep the outcome."""
+        outcome = await self._runner.call(request)
+        self.outcomes[place(request, self._execution_id)] = asdict(outcome)
+        return outcome
+
+    async def close(self) -> None:
+        """Close the other runner."""
+        await self._runner.close()
+
+
+class Replayer:
+    """A runner that gives kept outcomes for some tool kinds and leaves the others to a real one."""
+
+    def __init__(
+        self, runner: ToolRunner, execution_id: str, outcomes: Mapping[str, Mapping[str, Json]], kinds: frozenset[str]
+    ) -> None:
+        self._runner = runner
+        self._execution_id = execution_id
+        self._outcomes = outcomes
+        self._kinds = kinds
+
+    async def call(self, request: ToolCall) -> Outcome:
+        """The kept outcome; an attempt that was never kept is a failed call of type NotRecorded."""
+        if request.kind not in self._kinds:
+            return await self._runner.call(request)
+        where = place(request, self._execution_id)
+        kept = self._outcomes.get(where)
+        if kept is None:
+            return Outcome(error={"type": "NotRecorded", "message": f"no outcome was recorded for {where}"})
+        return Outcome(
+            response=kept["response"],
+            error=kept["error"],
+            view=cast(ResultKind, kept["view"]),
+            stdout=str(kept["stdout"]),
+            answered=kept["answered"],
+        )
+
+    async def close(self) -> None:
+        """Close the real runner."""
+        await self._runner.close()
