@@ -6,8 +6,8 @@ A file is YAML or JSON and maps names to credentials, each a map with `type` and
     stripe: {type: bearer, token: "..."}
     webhook: "..."
 
-In the environment `NOETL_CREDENTIAL_<NAME>` holds the same as a JSON object or as bare text. `<NAME>` is the name of the
-credential in upper case, with `_` for every character that is no ASCII letter or digit: `my-api.v2` is looked up as
+In the environment `NOETL_CREDENTIAL_<NAME>` holds the same as a JSON object or as bare text. `<NAME>` is the name of
+the credential in upper case, with `_` for every character that is no ASCII letter or digit: `my-api.v2` is looked up as
 `NOETL_CREDENTIAL_MY_API_V2`.
 """
 

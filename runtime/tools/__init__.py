@@ -1,0 +1,116 @@
+"""Runs tools: one attempt in, one outcome out, with secrets opened on the way in and taken out on the way back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from noetl.compiler.values import NotSerializable, to_json
+from noetl.runtime.ports import CredentialMissing, Outcome
+from noetl.runtime.redaction import Redactor
+
+from .failure import CallFailed, clean
+from .http_map import VARIABLE, HttpMap
+from .kind import Place, Printed
+from .vault import Vault
+
+if TYPE_CHECKING:
+    from noetl.compiler.ir import Json
+    from noetl.runtime.ports import Credentials, ToolCall
+
+    from .kind import KindRunner
+
+RUNNERS: Final[Mapping[str, str]] = {
+    "event_log": "noetl.runtime.tools.event_log",
+    "http": "noetl.runtime.tools.http",
+    "python": "noetl.runtime.tools.python",
+}
+"""The module of each kind, imported at the first call of that kind; it has `make(place: Place) -> KindRunner`."""
+
+
+class ToolBox:
+    """The `ToolRunner` of a real place: real connections, real processes, real credentials.
+
+    `folder` is the playbook's folder (the current one where it has none). Belongs to the event loop of its first call.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        folder: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        runners: Mapping[str, str] = RUNNERS,
+    ) -> None:
+        """UsageError if `NOETL_HTTP_MAP` of `environ` (default: the process's) is malformed."""
+        environ = os.environ if environ is None else environ
+        self._redactor = Redactor()
+        self._place = Place(
+            Vault(credentials, self._redactor), folder or Path(), environ, HttpMap.parse(environ.get(VARIABLE, ""))
+        )
+        self._modules = runners
+        self._runners: dict[str, KindRunner] = {}
+
+    async def call(self, request: ToolCall) -> Outcome:
+        """Make one attempt; whatever goes wrong in the tool is the outcome's error. No known secret is in any of it."""
+        printed = Printed()
+        try:
+            outcome = await self._attempt(request, printed)
+            outcome = replace(outcome, response=to_json(outcome.response), error=to_json(outcome.error))
+        except CallFailed as failure:
+            outcome = Outcome(error=failure.error)
+        except (CredentialMissing, NotSerializable) as failure:
+            outcome = _failed(failure)
+        except Exception as failure:  # a tool must not be able to end an execution
+            outcome = _failed(failure)
+        return self._redacted(replace(outcome, stdout=printed.text()))
+
+    async def close(self) -> None:
+        """End the processes and connections of every kind that was used."""
+        while self._runners:
+            _, runner = self._runners.popitem()
+            await runner.close()
+
+    async def _attempt(self, request: ToolCall, printed: Printed) -> Outcome:
+        runner = self._runner(request.kind)
+        vault = self._place.vault
+        opened = replace(request, fields=vault.opened(request.fields), args=vault.opened(request.args))
+        seconds = runner.default_timeout if request.timeout is None else request.timeout
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                return await runner.call(opened, printed)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise CallFailed("Timeout", f"not finished within {seconds:g} s") from None
+
+    def _runner(self, kind: str) -> KindRunner:
+        if kind not in self._runners:
+            if kind not in self._modules:
+                known = ", ".join(sorted(f'"{name}"' for name in self._modules))
+                raise CallFailed(
+                    "Unsupported", f'no tool of kind "{kind}" can be run here; kinds with a runner: {known}'
+                )
+            made: KindRunner = import_module(self._modules[kind]).make(self._place)
+            self._runners[kind] = made
+        return self._runners[kind]
+
+    def _redacted(self, outcome: Outcome) -> Outcome:
+        take_out = self._redactor.value
+        return replace(
+            outcome,
+            response=take_out(outcome.response),
+            error=take_out(outcome.error),
+            answered=take_out(outcome.answered),
+            stdout=self._redactor.text(outcome.stdout),
+        )
+
+
+def _failed(failure: Exception) -> Outcome:
+    error: dict[str, Json] = {"type": type(failure).__name__, "message": clean(str(failure))}
+    return Outcome(error=error)

@@ -1,0 +1,96 @@
+"""Reads python code without running it: whether it has a `main`, what that takes, and which names it needs (TOO-3)."""
+
+from __future__ import annotations
+
+import ast
+import symtable
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal, TypeAlias
+
+Form: TypeAlias = Literal["main", "bare", "returns"]
+"""`main(...)` is called, or the code itself is the tool; `returns` is bare code with a `return` of its own."""
+RESULT: Final = "result"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of `main`."""
+
+    name: str
+    positional_only: bool
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What the parent process knows of some code."""
+
+    form: Form
+    parameters: tuple[Parameter, ...] = ()
+    takes_any: bool = False
+    """Whether `main` has `**kwargs`."""
+    reads: frozenset[str] = frozenset()
+    """Names that bare code may read; among them names of its own and builtins."""
+    assigns_result: bool = False
+    """Whether bare code assigns `result`; if it never does its response is null."""
+
+
+@lru_cache(maxsize=256)
+def read_program(code: str) -> Program:
+    """Understand some code. Code that does not compile is `bare`: the worker reports what is wrong with it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an invalid escape is the author's affair
+            tree = ast.parse(code)
+            assigned = _assigns(symtable.symtable(code, "<code>", "exec"), RESULT)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Program("bare")
+    main: ast.FunctionDef | ast.AsyncFunctionDef | None = None
+    returns = False
+    for statement in _statements(tree.body):
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and statement.name == "main":
+            main = statement
+        returns = returns or isinstance(statement, ast.Return)
+    if main:
+        return Program("main", tuple(_parameters(main.args)), main.args.kwarg is not None)
+    return Program("returns" if returns else "bare", reads=frozenset(_reads(tree)), assigns_result=assigned)
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements that run with the module, not those of functions and classes."""
+    for statement in body:
+        yield statement
+        if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            inner: list[ast.AST] = [statement]
+            while inner:
+                children = list(ast.iter_child_nodes(inner.pop()))
+                yield from _statements([child for child in children if isinstance(child, ast.stmt)])
+                inner += [c for c in children if isinstance(c, ast.excepthandler | ast.match_case)]
+
+
+def _parameters(arguments: ast.arguments) -> Iterator[Parameter]:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    first_default = len(positional) - len(arguments.defaults)
+    for index, argument in enumerate(positional):
+        yield Parameter(argument.arg, index < len(arguments.posonlyargs), index < first_default)
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        yield Parameter(argument.arg, positional_only=False, required=default is None)
+
+
+def _reads(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Load() | ast.Del()) | ast.AugAssign(target=ast.Name(id=name)):
+                yield name
+
+
+def _assigns(table: symtable.SymbolTable, name: str) -> bool:
+    """Whether the module, or a function that declares it global, assigns `name`."""
+    if name in table.get_identifiers():
+        symbol = table.lookup(name)
+        if symbol.is_assigned() and (table.get_type() == "module" or symbol.is_declared_global()):
+            return True
+    return any(_assigns(child, name) for child in table.get_children())
