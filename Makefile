@@ -1,7 +1,7 @@
 # Two commands for a start: make demo, make test. Each sets itself up; nothing outside this folder is needed
 # but Python 3.11 to 3.13, make, git and the package index.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test corpus lint lock lock-check bench fuzz wheel-test words
+.PHONY: help setup demo test corpus lint style types layers words lock lock-check bench fuzz wheel-test
 
 PYTHON ?=
 export PYTHON
@@ -34,13 +34,18 @@ else
 	@NOETL_CORPUS="$(abspath $(NOETL_CORPUS))" $(BIN)/pytest tests/corpus $(ARGS)
 endif
 
-lint: setup ## Style, formatting, types, layers, words.
+lint: style types layers words ## Style, formatting, types, layers, words.
+
+style: setup ## Style and formatting.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+types: setup ## Types of noetl, the tests and the scripts.
 	$(BIN)/mypy -p noetl
 	$(BIN)/mypy tests scripts
+
+layers: setup ## Which part may import which.
 	$(BIN)/lint-imports
-	$(BIN)/python scripts/words.py
 
 words: setup ## The words and signs that the writing rules refuse.
 	$(BIN)/python scripts/words.py
