@@ -1,0 +1,287 @@
+"""The one evaluator of expressions and templates (section 2 of the semantics).
+
+>>> class Names(dict):
+...     def lookup(self, name):
+...         return self.get(name, MISSING)
+>>> evaluate("a + 1", Names(a=2))
+3
+>>> render("{{ a }} of {{ b.c }}", Names(a=2, b={"c": None}))
+'2 of None'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, TypeAlias, cast
+
+from jinja2 import TemplateSyntaxError, UndefinedError, nodes
+from jinja2.parser import Parser
+from markupsafe import Markup
+
+from noetl.errors import ExecutionError
+
+from . import ir
+from .rewrite import Rewriter
+from .sandbox import NOW, SANDBOX, Scope, ScopeContext, joined
+from .scan import ExpressionError, Read, RefusedFunction, Scan, TextAround, scan
+from .secrets import SecretMisuse, unsealed
+from .values import MISSING, is_undefined, truth
+
+__all__ = [
+    "MISSING",
+    "NOW",
+    "ExpressionError",
+    "Parsed",
+    "Read",
+    "RefusedFunction",
+    "Scope",
+    "TemplateFailed",
+    "TextAround",
+    "evaluate",
+    "is_undefined",
+    "parse_expression",
+    "parse_template",
+    "render",
+    "render_value",
+    "strip_braces",
+    "truth",
+]
+
+_CACHE: Final = 4096
+_Root: TypeAlias = Callable[[ScopeContext], Iterator[object]]
+
+
+class TemplateFailed(ExecutionError):
+    """A template raised when it was evaluated (`TemplateError`, TPL-4)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parsed:
+    """A template, or one expression, whose syntax is right. Nothing in it may be changed."""
+
+    source: str
+    template: bool
+    """Whether the source is a whole template, not one expression without braces."""
+    native: bool
+    """Whether it gives a native value, not text: an expression, or a template that is one `{{ expr }}` (TPL-1)."""
+    root: nodes.Template
+    found: Scan
+    """What it reads, and what is wrong with it besides syntax."""
+
+
+def parse_expression(source: str) -> Parsed:
+    """One expression without braces; raises `ExpressionError` for the first problem."""
+    return _sound(examine(source, False))
+
+
+def parse_template(source: str) -> Parsed:
+    """A string that may hold templates; raises `ExpressionError` for the first problem."""
+    return _sound(examine(source, True))
+
+
+def _sound(parsed: Parsed) -> Parsed:
+    if parsed.found.problems:
+        first = parsed.found.problems[0]
+        raise type(first)(first.message, first.offset, first.hint)
+    return parsed
+
+
+@lru_cache(_CACHE)
+def examine(source: str, template: bool) -> Parsed:
+    """Parse; raises `ExpressionError` on bad syntax only, other problems are in `found`."""
+    root = _syntax(source, template)
+    found = scan(root)
+    if not found.problems and root.find(nodes.Stmt) is not root.find(nodes.Output):
+        _try_statements(source, found)
+    return Parsed(source, template, not template or _is_single(source, root), root, found)
+
+
+def _syntax(source: str, template: bool) -> nodes.Template:
+    try:
+        if template:
+            return Parser(SANDBOX, source).parse()
+        parser = Parser(SANDBOX, source, state="variable")
+        expression = parser.parse_tuple()
+        if not parser.stream.eos:
+            parser.fail(f"unexpected {parser.stream.current.value!r} after the expression")
+        root = nodes.Template([nodes.Output([expression], lineno=0)], lineno=0)
+        root.set_environment(SANDBOX)
+        return root
+    except TemplateSyntaxError as error:
+        message = error.message or "syntax error"
+        offset = len(source) if "end of template" in message else error.lineno
+        raise ExpressionError(_message(message, template), min(offset, len(source))) from None
+    except RecursionError:
+        raise ExpressionError("it nests too deeply", 0) from None
+
+
+def _message(text: str, template: bool) -> str:
+    text = text.strip().rstrip(".").replace("'", '"').replace("\n", " ")
+    if not template:
+        text = text.replace("end of template", "end of expression")
+    return text[:1].lower() + text[1:]
+
+
+def _is_single(source: str, root: nodes.Template) -> bool:
+    text = source.removesuffix("\n")
+    if not (text.startswith("{{") and text.endswith("}}")) or len(root.body) != 1:
+        return False
+    output = root.body[0]
+    if not isinstance(output, nodes.Output):
+        return False
+    rest = output.nodes[1:]
+    return not isinstance(output.nodes[0], nodes.TemplateData) and all(
+        isinstance(part, nodes.TemplateData) and part.data == "\n" for part in rest
+    )
+
+
+def _try_statements(source: str, found: Scan) -> None:
+    """Problems that only the generated code shows, such as names that cannot be assigned."""
+    try:
+        _Compiled(source, True)
+    except Exception as error:
+        found.problems.append(ExpressionError(_reason(error), 0))
+
+
+@lru_cache(_CACHE)
+def rewritten(source: str) -> nodes.Expr:
+    """The AST of an expression as it is evaluated; raises `ExpressionError` on bad syntax."""
+    root = Rewriter().visit(_syntax(source, False))
+    return cast(nodes.Output, root.body[0]).nodes[0]
+
+
+class _Compiled:
+    """The code of one source, made once."""
+
+    __slots__ = ("native", "root", "secrets", "source")
+
+    def __init__(self, source: str, template: bool) -> None:
+        tree = _syntax(source, template)
+        self.source = source
+        self.native = not template or _is_single(source, tree)
+        if self.native:
+            tree.body = [nodes.Output(cast(nodes.Output, tree.body[0]).nodes[:1])]
+        self.secrets = any(name.name in ("keychain", "secret") for name in tree.find_all(nodes.Name))
+        tree = Rewriter().visit(tree)
+        tree.set_environment(SANDBOX)
+        namespace: dict[str, object] = {"environment": SANDBOX}
+        exec(compile(SANDBOX.compile(tree, raw=True), "<template>", "exec"), namespace)
+        self.root = cast(_Root, namespace["root"])
+
+    def run(self, scope: Scope) -> object:
+        chunks = self.root(ScopeContext(SANDBOX, scope))
+        if not self.native:
+            made = joined(chunks)
+            return made if isinstance(made, str) else made.unsealed()
+        value = next(chunks)
+        if isinstance(value, Markup):
+            return str(value)
+        return unsealed(value) if self.secrets else value
+
+
+@lru_cache(_CACHE)
+def _compiled(source: str, template: bool) -> _Compiled:
+    try:
+        _sound(examine(source, template))
+        return _Compiled(source, template)
+    except ExpressionError as error:
+        raise TemplateFailed(f'"{_shown(source)}" is invalid: {error.message}') from None
+
+
+def evaluate(source: str, scope: Scope) -> object:
+    """The native value of one expression without braces, or an undefined value; raises `TemplateFailed`."""
+    return _run(source, False, scope)
+
+
+def render(source: str, scope: Scope) -> object:
+    """The value of a string that may hold templates (TPL-1); raises `TemplateFailed`.
+
+    A native value for a single `{{ expr }}`, else a `str`, or a `SecretText` where a secret is part of the text.
+    """
+    return _run(source, True, scope)
+
+
+def _run(source: str, template: bool, scope: Scope) -> object:
+    try:
+        return _compiled(source, template).run(scope)
+    except TemplateFailed:
+        raise
+    except Exception as error:
+        raise TemplateFailed(f'"{_shown(source)}" failed: {_reason(error)}') from error
+
+
+def render_value(value: ir.Value, scope: Scope) -> object:
+    """A tree with each of its templates rendered once (TPL-2); raises `TemplateFailed`.
+
+    The parts are native values and may be shared with the scope: `plain`, `mask` or `open_secrets` makes JSON of them.
+    """
+    if isinstance(value, ir.Const):
+        return value.value
+    if isinstance(value, ir.Template):
+        return render(value.source, scope)
+    if isinstance(value, ir.ListValue):
+        return [render_value(item, scope) for item in value.items]
+    return {name: render_value(item, scope) for name, item in value.entries}
+
+
+def _shown(source: str, width: int = 80) -> str:
+    line = " ".join(source.split())
+    return line if len(line) <= width else f"{line[: width - 3]}..."
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it recurses too deeply"
+    if isinstance(error, UndefinedError | SecretMisuse):
+        return str(error).rstrip(".")
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
+
+
+def strip_braces(text: str) -> tuple[str, int]:
+    """The one expression of a `when`, `loop.in` or `from`, in braces or bare (DOC-8), and its offset in `text`.
+
+    White space around it counts for nothing. Raises `TextAround` where there is other text or a second expression, and
+    `ExpressionError` where the braces do not close.
+
+    >>> strip_braces("{{ a + 1 }}")
+    ('a + 1', 3)
+    """
+    bare = text.strip()
+    start = len(text) - len(text.lstrip())
+    if not bare.startswith(("{{", "{%", "{#")):
+        if "{{" in bare and not _is_expression(bare):
+            raise TextAround("there is text around the expression", start)
+        return bare, start
+    if not bare.startswith("{{"):
+        raise TextAround("a statement or comment stands where one expression is expected", start)
+    return _inside(text, start)
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        _syntax(text, False)
+    except ExpressionError:
+        return False
+    return True
+
+
+def _inside(text: str, start: int) -> tuple[str, int]:
+    begin = start
+    try:
+        for offset, kind, value in SANDBOX.lexer.tokeniter(text[start:], None):
+            if kind == "variable_begin":
+                begin = start + offset + len(value)
+            elif kind == "variable_end":
+                end = start + offset
+                rest = text[end + len(value.rstrip()) :]
+                if rest.strip():
+                    after = len(text) - len(rest.lstrip())
+                    raise TextAround("there is text or a second expression after the expression", after)
+                inner = text[begin:end]
+                return inner.strip(), begin + len(inner) - len(inner.lstrip())
+    except TemplateSyntaxError as error:
+        raise ExpressionError(_message(error.message or "syntax error", False), start + error.lineno) from None
+    raise ExpressionError('the expression is not closed by "}}"', len(text))

@@ -1,0 +1,141 @@
+"""Secrets as names (TOO-6, TOO-7, TOO-11): no value of a secret is known before the moment of the call.
+
+While a template runs, a secret is a `Sealed` text, which can be joined to other text and encoded, and refuses all else,
+so that nothing silently takes its name for its value. Once the template has run it is a `SecretRef` or `SecretText`.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NoReturn, TypeAlias
+
+from noetl.errors import NoetlError
+
+
+class SecretMisuse(NoetlError):
+    """A secret can only be joined to text with "~" or "+", or encoded with "b64encode"."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """One secret by name: `secret.NAME`, or with a field `keychain.NAME.FIELD`."""
+
+    name: str
+    field: str | None = None
+
+    def __str__(self) -> str:
+        return f"<secret {self.name}>" if self.field is None else f"<keychain {self.name}.{self.field}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The Base64 form of a text that holds secrets."""
+
+    text: SecretText
+
+    def __str__(self) -> str:
+        return f"<b64encode {self.text}>"
+
+
+Part: TypeAlias = "str | SecretRef | Encoded"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretText:
+    """A text with secrets in it, in order; `str()` shows their names."""
+
+    parts: tuple[Part, ...]
+
+    @staticmethod
+    def of(value: SecretRef | SecretText) -> SecretText:
+        """The same text as a `SecretText`."""
+        return SecretText((value,)) if isinstance(value, SecretRef) else value
+
+    def __str__(self) -> str:
+        return "".join(map(str, self.parts))
+
+    def open(self, resolve: Callable[[SecretRef], str]) -> str:
+        """The real text; `resolve` gives the value of each secret."""
+        return "".join(_open_part(part, resolve) for part in self.parts)
+
+
+def _open_part(part: Part, resolve: Callable[[SecretRef], str]) -> str:
+    if isinstance(part, str):
+        return part
+    if isinstance(part, SecretRef):
+        return resolve(part)
+    return b64encode(part.text.open(resolve).encode()).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class SecretNames:
+    """What the roots `secret` and `keychain` are in a scope: any name below them is a secret."""
+
+    root: Literal["secret", "keychain"]
+    name: str | None = None
+
+    def __str__(self) -> str:
+        return self.root if self.name is None else f"{self.root}.{self.name}"
+
+    def read(self, name: str) -> SecretNames | Sealed:
+        """The secret, or for the root `keychain` first the entry, that is called `name`."""
+        if self.root == "secret":
+            return Sealed((SecretRef(name),))
+        if self.name is None:
+            return SecretNames("keychain", name)
+        return Sealed((SecretRef(self.name, name),))
+
+
+def _misuse(_self: object, *_others: object) -> NoReturn:
+    raise SecretMisuse
+
+
+class Sealed:
+    """A text with secrets, as a running template sees it: what would need its value raises `SecretMisuse`."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: tuple[Part, ...]) -> None:
+        self.parts = parts
+
+    def __add__(self, other: object) -> Sealed:
+        return Sealed(self.parts + _parts(other))
+
+    def __radd__(self, other: object) -> Sealed:
+        return Sealed(_parts(other) + self.parts)
+
+    def encoded(self) -> Sealed:
+        """Its Base64 form."""
+        return Sealed((Encoded(SecretText(self.parts)),))
+
+    def unsealed(self) -> SecretRef | SecretText:
+        """What leaves the template."""
+        only = self.parts[0]
+        return only if len(self.parts) == 1 and isinstance(only, SecretRef) else SecretText(self.parts)
+
+    __str__ = __repr__ = __format__ = __bool__ = __len__ = __iter__ = __contains__ = __getitem__ = _misuse
+    __hash__ = __index__ = __int__ = __float__ = __abs__ = __round__ = __neg__ = __pos__ = __call__ = _misuse
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _misuse
+    __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = _misuse
+    __mod__ = __rmod__ = __pow__ = __rpow__ = _misuse
+
+
+def _parts(value: object) -> tuple[Part, ...]:
+    if isinstance(value, Sealed):
+        return value.parts
+    if isinstance(value, str):
+        return (value,)
+    raise SecretMisuse
+
+
+def unsealed(value: object) -> object:
+    """The same value with every `Sealed` in its lists and maps as a `SecretRef` or `SecretText`."""
+    if isinstance(value, Sealed):
+        return value.unsealed()
+    if isinstance(value, list | tuple):
+        return [unsealed(item) for item in value]
+    if isinstance(value, dict):
+        return {key: unsealed(item) for key, item in value.items()}
+    return value
