@@ -8,7 +8,7 @@ from typing import Final
 
 from noetl.compiler.expr import TemplateFailed, render_value
 
-from noetl.compiler.ir import Json, MapValue, Tool, Value, Workflow
+from noetl.compiler.ir import Json, MapValue, Sink, Tool, Value, Workflow
 from noetl.compiler.tools import BODY_METHODS
 from noetl.compiler.values import NotSerializable, mask, plain
 
@@ -35,8 +35,8 @@ class Prepared:
     request: ToolCall | None
     shown: Json
     error: Json | None = None
-    sinks: tuple[str, ...] = ()
-    """Names of the workbook tasks on the way whose own sinks run on success, the innermost first (SNK-2)."""
+    sinks: tuple[tuple[Sink, dict[str, Json]], ...] = ()
+    """The sinks of the workbook tasks on the way, the innermost first, with the args that they see (SNK-2)."""
 
 
 def render_json(value: Value, scope: Scope) -> Json:
@@ -69,21 +69,22 @@ class Requests:
         except RenderFailed as failure:
             return Prepared(None, None, failure.error)
 
-    def sink(self, tool: Tool, default: Json) -> ToolCall:
+    def sink(self, tool: Tool, default: Json, args: dict[str, Json] | None = None) -> ToolCall:
         """A sink's request; `data` defaults to the result at this moment (SNK-1). Raises RenderFailed."""
-        prepared = self._build(tool, None, self._scope, 0)
+        scope = self._scope if args is None else self._scope.with_args(args)
+        prepared = self._build(tool, None, scope, 0)
         request = prepared.request
         if request is None:
             raise RenderFailed("TemplateError", f'the sink of kind "{tool.kind}" has no request')
-        fields, args = dict(request.fields), dict(request.args)
+        fields, given = dict(request.fields), dict(request.args)
         if request.kind == "python":
-            args.setdefault("data", fields.pop("data", default))
+            given.setdefault("data", fields.pop("data", default))
         elif request.kind == "http":
             if str(fields.get("method", "GET")).upper() in BODY_METHODS:
                 fields.setdefault("body", default)
-        elif "data" not in fields and not args:
+        elif "data" not in fields and not given:
             fields["data"] = default
-        return replace(request, fields=fields, args=args)
+        return replace(request, fields=fields, args=given)
 
     def _build(self, tool: Tool, overrides: MapValue | None, scope: Scope, depth: int) -> Prepared:
         fields = self._fields(tool, overrides, scope)
@@ -132,11 +133,12 @@ class Requests:
             raise RenderFailed("TemplateError", f'no workbook task is called "{name}"; tasks: {known}')
         if depth >= WORKBOOK_DEPTH:
             raise RenderFailed("LimitExceeded", f'workbook task "{name}" calls tasks more than {WORKBOOK_DEPTH} deep')
-        prepared = self._build(task.tool, None, scope.with_args(mask_free(args)), depth + 1)
+        seen = mask_free(args)
+        prepared = self._build(task.tool, None, scope.with_args(seen), depth + 1)
         timeout = _seconds(fields.get("timeout"))
         if timeout is not None and prepared.request is not None:
             prepared = replace(prepared, request=replace(prepared.request, timeout=timeout))
-        sinks = (*prepared.sinks, task.name) if task.sink else prepared.sinks
+        sinks = (*prepared.sinks, (task.sink, seen)) if task.sink else prepared.sinks
         return replace(prepared, shown={**shown, "task": prepared.shown}, sinks=sinks)
 
 

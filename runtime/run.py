@@ -14,6 +14,7 @@ from noetl.compiler.expr import TemplateFailed, evaluate
 from noetl.compiler import ir
 from noetl.compiler.ir import Json
 from noetl.compiler.values import is_undefined, mask, truth
+from noetl.errors import InternalError
 
 from .collecting import collect, collect_path
 from .commands import Command, Invoke, Reply, Wait
@@ -84,6 +85,8 @@ class Run:
         alone: bool = False,
     ) -> None:
         """`alone` says that nothing else of the execution is live, so that the history may be flattened."""
+        if step.loop is not None:
+            raise InternalError(f'step "{step.name}" has a loop: capabilities refuse it before anything runs')
         ordered = sorted(tokens, key=lambda token: token.key)
         errors = [t.error for t in ordered if t.error is not None]
         self.key: Key = ordered[-1].key
@@ -94,7 +97,6 @@ class Run:
         self._scope = Scope(info, workflow.keychain, workflow.spec, self._packet, "")
         self._inherited: Json | None = errors[-1] if errors else None
         self._requests = Requests(workflow, step.name, self._scope)
-        self._workflow = workflow
         self._listener = listener
         self._calls: list[CallRecord] = []
         self._retries: dict[int, int] = {}
@@ -103,7 +105,7 @@ class Run:
         self._response: Result | None = None
         self._result: Result | None = None
         self._handled = False
-        self._sinks: tuple[str, ...] = ()
+        self._sinks: tuple[tuple[ir.Sink, dict[str, Json]], ...] = ()
         self._pages: str | None = None
         self._emptied: set[str] = set()
         self._writes: list[tuple[str, Write]] = []
@@ -170,7 +172,8 @@ class Run:
             record.attempts += 1
             outcome = yield from self._attempt(prepared)
             record.outcome = {"error": outcome.error} if outcome.error is not None else {"response": outcome.response}
-            effect = yield from self._outcome(outcome, prepared.sinks)
+            self._sinks = prepared.sinks
+            effect = yield from self._outcome(outcome)
             if effect.retry is None:
                 return effect
             if effect.retry > 0:
@@ -186,11 +189,10 @@ class Run:
         )
         return (yield from self._invoke(Invoke(request)))
 
-    def _outcome(self, outcome: Outcome, sinks: tuple[str, ...]) -> _Fires:
+    def _outcome(self, outcome: Outcome) -> _Fires:
         """STP-5: call.done, or call.error and, unless that handled it, call.done with the error."""
         self._inherited = None
         self._scope.inherited_error = False
-        self._sinks = sinks
         self._handled = False
         if outcome.error is None:
             self._failure, self._answered = None, None
@@ -217,10 +219,8 @@ class Run:
         if self.step.vars:
             for name, value in self.step.vars.entries:
                 self._write(name, Write("set", render_json(value, self._scope)))
-        for name in self._sinks:
-            task = self._workflow.task(name)
-            if task and task.sink:
-                yield from self._sink(task.sink)
+        for sink, args in self._sinks:
+            yield from self._sink(sink, args)
         if self.step.sink:
             yield from self._sink(self.step.sink)
         yield from self._event("step.exit")
@@ -447,10 +447,10 @@ class Run:
         if isinstance(action, ir.CollectPath) and self._scope.response is not None:
             self._scope.result = self._told()
 
-    def _sink(self, sink: ir.Sink) -> _Steps:
+    def _sink(self, sink: ir.Sink, args: dict[str, Json] | None = None) -> _Steps:
         """SNK-1: wait for it; a failing sink fails the run."""
         told = self._scope.result
-        request = self._requests.sink(sink.tool, None if told is None else told.value)
+        request = self._requests.sink(sink.tool, None if told is None else told.value, args)
         event = str((self._scope.event or {}).get("name"))
         request = replace(request, idempotency_key=self._identity(f"{len(self._calls)}:{event}:{sink.place}"))
         outcome = yield from self._invoke(Invoke(request, sink=True))
