@@ -7,7 +7,7 @@ past a size that no playbook needs. Time spent in nested loops over real data is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Final
 
@@ -21,8 +21,9 @@ MAX_WIDTH: Final = 100_000
 """Columns of padding, indentation or a format's width; digits of a precision; groups of `batch` and `slice`."""
 MAX_BITS: Final = 200_000
 """Bits of an integer that `*` or `**` makes."""
-WIDTHS: Final = ("batch", "center", "indent", "round", "slice")
-"""Filters with a width, size or precision as one of their arguments."""
+WIDTHS: Final = {"batch": "linecount", "center": "width", "indent": "width", "round": "precision", "slice": "slices"}
+"""Filters with a width, size or precision as their first argument, and its name."""
+_PERCENT: Final = re.compile(r"%(?:\([^)]*\))?[-#0 +]*(\*|[0-9]+)?(?:\.(\*|[0-9]+))?")
 _NUMBER: Final = re.compile(r"[0-9]+")
 
 
@@ -55,7 +56,7 @@ def check_operator(operator: str, left: object, right: object) -> None:
         elif isinstance(left, list | tuple) and isinstance(right, list | tuple):
             _check_items(len(left) + len(right))
     elif isinstance(left, str):
-        check_format(left, *(right if isinstance(right, tuple) else (right,)))
+        check_percent(left, *(right if isinstance(right, tuple) else (right,)))
 
 
 def _check_product(left: object, right: object) -> None:
@@ -76,24 +77,31 @@ def _check_items(size: int) -> None:
         raise TooLarge(f"a list of more than {MAX_ITEMS} items")
 
 
-def check_format(pattern: str, *values: object) -> None:
-    """Refuse a width or precision in a `%` format, or in the format part of a `{}` field, past `MAX_WIDTH`."""
-    for number in _NUMBER.findall(pattern):
-        if len(number) > 9:
-            raise TooLarge(f"a width, size or precision of more than {MAX_WIDTH}")
-        check_width(int(number))
-    if "*" in pattern:
+def check_percent(pattern: str, *values: object) -> None:
+    """Refuse a `%` format with a width or precision past `MAX_WIDTH`."""
+    widths = {width for pair in _PERCENT.findall(pattern) for width in pair}
+    _check_numbers(widths - {"*", ""})
+    if "*" in widths:
         for value in values:
             check_width(value)
 
 
-def narrow(filter_: Callable[..., object]) -> Callable[..., object]:
-    """The filter, with its integer arguments past the value bounded by `MAX_WIDTH`."""
+def check_field(spec: str) -> None:
+    """Refuse the format part of a `{}` field with a width or precision past `MAX_WIDTH`."""
+    _check_numbers(_NUMBER.findall(spec))
+
+
+def _check_numbers(numbers: Iterable[str]) -> None:
+    for number in numbers:
+        check_width(int(number) if len(number) < 10 else MAX_WIDTH + 1)
+
+
+def narrow(filter_: Callable[..., object], name: str) -> Callable[..., object]:
+    """The filter, with its first argument, called `name`, bounded by `MAX_WIDTH`."""
 
     @wraps(filter_)
     def checked(value: object, *args: object, **kwargs: object) -> object:
-        for argument in (*args, *kwargs.values()):
-            check_width(argument)
+        check_width(args[0] if args else kwargs.get(name))
         return filter_(value, *args, **kwargs)
 
     return checked

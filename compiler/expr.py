@@ -20,14 +20,12 @@ from jinja2 import TemplateSyntaxError, UndefinedError, nodes
 from jinja2.parser import Parser
 from markupsafe import Markup
 
-from noetl.errors import ExecutionError
-
 from . import ir
 from .rewrite import Rewriter
 from .sandbox import NOW, SANDBOX, Scope, ScopeContext, joined
 from .scan import ExpressionError, Read, RefusedFunction, Scan, TextAround, scan
 from .secrets import SecretMisuse, unsealed
-from .values import MISSING, is_undefined, truth
+from .values import MISSING, TemplateFailed, is_undefined, truth
 
 __all__ = [
     "MISSING",
@@ -50,11 +48,8 @@ __all__ = [
 ]
 
 _CACHE: Final = 4096
+_TOKENS: Final = {"end of print statement": "}}", "begin of print statement": "{{", "end of statement block": "%}"}
 _Root: TypeAlias = Callable[[ScopeContext], Iterator[object]]
-
-
-class TemplateFailed(ExecutionError):
-    """A template raised when it was evaluated (`TemplateError`, TPL-4)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +88,7 @@ def examine(source: str, template: bool) -> Parsed:
     """Parse; raises `ExpressionError` on bad syntax only, other problems are in `found`."""
     root = _syntax(source, template)
     found = scan(root)
-    if not found.problems and root.find(nodes.Stmt) is not root.find(nodes.Output):
+    if not found.problems and any(not isinstance(node, nodes.Output) for node in root.find_all(nodes.Stmt)):
         _try_statements(source, found)
     return Parsed(source, template, not template or _is_single(source, root), root, found)
 
@@ -119,6 +114,8 @@ def _syntax(source: str, template: bool) -> nodes.Template:
 
 def _message(text: str, template: bool) -> str:
     text = text.strip().rstrip(".").replace("'", '"').replace("\n", " ")
+    for jinja, plain in _TOKENS.items():
+        text = text.replace(jinja, plain)
     if not template:
         text = text.replace("end of template", "end of expression")
     return text[:1].lower() + text[1:]
@@ -204,10 +201,9 @@ def render(source: str, scope: Scope) -> object:
 
 
 def _run(source: str, template: bool, scope: Scope) -> object:
+    compiled = _compiled(source, template)
     try:
-        return _compiled(source, template).run(scope)
-    except TemplateFailed:
-        raise
+        return compiled.run(scope)
     except Exception as error:
         raise TemplateFailed(f'"{_shown(source)}" failed: {_reason(error)}') from error
 

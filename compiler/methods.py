@@ -100,7 +100,7 @@ class _Fields(SandboxedFormatter):
 
     def format_field(self, value: object, format_spec: str) -> str:
         """One field as text, its width bounded."""
-        bounds.check_format(format_spec)
+        bounds.check_field(format_spec)
         return format(value, format_spec)
 
 

@@ -264,7 +264,7 @@ def _format(value: object, *args: object, **kwargs: object) -> object:
     if args and kwargs:
         raise TypeError("format takes positional or keyword arguments, not both")
     pattern = _open_text(value)
-    bounds.check_format(pattern, *args)
+    bounds.check_percent(pattern, *args)
     if kwargs:
         return pattern % {name: formattable(item) for name, item in kwargs.items()}
     return pattern % tuple(map(formattable, args))
@@ -298,8 +298,8 @@ def _filters() -> dict[str, Callable[..., object]]:
     made: dict[str, Callable[..., object]] = {k: v for k, v in FILTERS.items() if k not in REFUSED}
     for name in LAZY:
         made[name] = _listed(made[name])
-    for name in bounds.WIDTHS:
-        made[name] = bounds.narrow(made[name])
+    for name, argument in bounds.WIDTHS.items():
+        made[name] = bounds.narrow(made[name], argument)
     made |= {
         "b64decode": _b64decode,
         "b64encode": _b64encode,
@@ -320,6 +320,11 @@ _SEALABLE: Final = frozenset(("b64encode", "d", "default", "join", "string"))
 _FUNCTIONS: Final = (BuiltinFunctionType, FunctionType, MethodType, Macro, Cycler, Joiner, type)
 
 
+def _as_map(value: object) -> object:
+    """A view that acts like its map, as that map, which Jinja's filters know; a view of rows stays."""
+    return value.value if isinstance(value, View) and value.kind != "sql" else value
+
+
 def _guarded(filter_: Callable[..., object]) -> Callable[..., object]:
     """The filter, refusing secrets and functions, of which Jinja's filters would take the text of `repr`."""
 
@@ -330,7 +335,7 @@ def _guarded(filter_: Callable[..., object]) -> Callable[..., object]:
                 raise SecretMisuse
             if isinstance(value, _FUNCTIONS):
                 raise TypeError("a function is not a value")
-        return filter_(*args, **kwargs)
+        return filter_(*map(_as_map, args), **kwargs)
 
     return guarded
 

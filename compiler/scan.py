@@ -19,7 +19,7 @@ from .sandbox import REFUSED, SANDBOX
 
 MAX_DEPTH: Final = 100
 """Levels of an expression's tree; generated code of more would not compile."""
-MAX_BLOCKS: Final = 12
+MAX_BLOCKS: Final = 16
 """Levels of nested statements; Python allows 20 nested loops."""
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -92,7 +92,7 @@ def _too_deep(root: nodes.Node, problems: list[ExpressionError]) -> bool:
         inner: list[tuple[nodes.Node, int]] = []
         for node, blocks in level:
             nested = blocks + isinstance(node, nodes.Stmt)
-            if nested > 2 * MAX_BLOCKS or depth > MAX_DEPTH:
+            if nested > MAX_BLOCKS or depth > MAX_DEPTH:
                 problems.append(ExpressionError("a template nests too deeply", node.lineno))
                 return True
             inner += ((child, nested) for child in node.iter_child_nodes())
@@ -276,8 +276,9 @@ class _Walker:
     def _if(self, node: nodes.If, bound: set[str]) -> None:
         self.visit(node.test, bound)
         ends: list[set[str]] = []
-        branches: list[list[nodes.Node]] = [node.body, *([alternative] for alternative in node.elif_), node.else_]
-        for body in branches:
+        for alternative in node.elif_:
+            self.visit(alternative.test, bound)
+        for body in (node.body, *(alternative.body for alternative in node.elif_), node.else_):
             ends.append(set(bound))
             self._all(body, ends[-1])
         bound |= set.intersection(*ends)

@@ -112,8 +112,14 @@ class Sealed:
 
     def unsealed(self) -> SecretRef | SecretText:
         """What leaves the template."""
-        only = self.parts[0]
-        return only if len(self.parts) == 1 and isinstance(only, SecretRef) else SecretText(self.parts)
+        parts: list[Part] = []
+        for part in self.parts:
+            last = parts[-1] if parts else None
+            if isinstance(part, str) and isinstance(last, str):
+                parts[-1] = last + part
+            elif part != "":
+                parts.append(part)
+        return parts[0] if len(parts) == 1 and isinstance(parts[0], SecretRef) else SecretText(tuple(parts))
 
     __str__ = __repr__ = __format__ = __bool__ = __len__ = __iter__ = __contains__ = __getitem__ = _misuse
     __hash__ = __index__ = __int__ = __float__ = __abs__ = __round__ = __neg__ = __pos__ = __call__ = _misuse

@@ -7,7 +7,7 @@ over, `plain` for what a template gave.
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from datetime import date, datetime, time
 from decimal import Decimal
 from math import isfinite
@@ -17,7 +17,7 @@ from uuid import UUID
 
 from jinja2.runtime import ChainableUndefined
 
-from noetl.errors import NoetlError
+from noetl.errors import ExecutionError, NoetlError
 
 from .ir import Json
 from .secrets import Encoded, SecretNames, SecretRef, SecretText
@@ -32,6 +32,7 @@ __all__ = [
     "SecretNames",
     "SecretRef",
     "SecretText",
+    "TemplateFailed",
     "Undefined",
     "View",
     "contents",
@@ -56,6 +57,23 @@ Kind: TypeAlias = Literal["http", "sql", "plain"]
 
 class NotSerializable(NoetlError):
     """A value is not JSON, so that it cannot leave the step."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message)
+        self.path: tuple[str | int, ...] = ()
+
+    def __str__(self) -> str:
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path)
+        return f"{super().__str__()} (at {place[:80]})" if place else super().__str__()
+
+    def inside(self, part: str | int) -> NotSerializable:
+        """The same error, seen from the list or map that holds the value under `part`."""
+        self.path = (part, *self.path)
+        return self
+
+
+class TemplateFailed(ExecutionError):
+    """A template raised when it was evaluated (`TemplateError`, TPL-4)."""
 
 
 class Missing:
@@ -167,9 +185,11 @@ def is_undefined(value: object) -> bool:
 
 
 def truth(value: object) -> bool:
-    """The truth of a `when` (TPL-5). A secret has none: `SecretMisuse`."""
+    """The truth of a `when` (TPL-5). A secret has none: `TemplateFailed`."""
     if isinstance(value, str):
         return value.lower() not in _FALSE_TEXTS
+    if isinstance(value, SecretRef | SecretText | SecretNames):
+        raise TemplateFailed(f"{value} is a secret, which is neither true nor false")
     return bool(value)
 
 
@@ -246,8 +266,7 @@ def _convert(value: object, depth: int, foreign: _Foreign) -> Json:
     if isinstance(value, dict):
         return _map(value, depth, foreign)
     if isinstance(value, list | tuple):
-        deeper = _descend(depth)
-        return [_convert(item, deeper, foreign) for item in value]
+        return _list(value, depth, foreign)
     return _special(value, depth, foreign)
 
 
@@ -277,7 +296,21 @@ def _map(value: Mapping[object, object], depth: int, foreign: _Foreign) -> dict[
         name = _text(key) if isinstance(key, str) else _key(key)
         if name in made:
             raise NotSerializable(f'two keys of a map become "{name}"')
-        made[name] = _convert(item, deeper, foreign)
+        try:
+            made[name] = _convert(item, deeper, foreign)
+        except NotSerializable as error:
+            raise error.inside(name) from None
+    return made
+
+
+def _list(value: Sequence[object], depth: int, foreign: _Foreign) -> list[Json]:
+    deeper = _descend(depth)
+    made: list[Json] = []
+    try:
+        for item in value:
+            made.append(_convert(item, deeper, foreign))
+    except NotSerializable as error:
+        raise error.inside(len(made)) from None
     return made
 
 
