@@ -61,7 +61,12 @@ class ToolBox:
         printed = Printed()
         try:
             outcome = await self._attempt(request, printed)
-            outcome = replace(outcome, response=to_json(outcome.response), error=to_json(outcome.error))
+            outcome = replace(
+                outcome,
+                response=to_json(outcome.response),
+                error=to_json(outcome.error),
+                answered=to_json(outcome.answered),
+            )
         except CallFailed as failure:
             outcome = Outcome(error=failure.error)
         except (CredentialMissing, NotSerializable) as failure:

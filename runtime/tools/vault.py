@@ -32,9 +32,13 @@ class Vault:
     def credential(self, name: str) -> Credential:
         """The credential called `name`; CredentialMissing if there is none."""
         found = self._credentials.get(name)
-        for secret in _secrets(found.fields):
-            self.redactor.learn(secret)
+        self.learn(found)
         return found
+
+    def learn(self, credential: Credential) -> None:
+        """Tell the redactor the secrets of a credential."""
+        for secret in _secrets(credential.fields):
+            self.redactor.learn(secret)
 
     def secret(self, reference: SecretRef) -> str:
         """The text of `secret.NAME`, or of one field: `keychain.NAME.FIELD`; CredentialMissing if it is not there."""

@@ -1,0 +1,198 @@
+"""From the fields of an `http` tool to a request (TOO-1)."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final
+from urllib.parse import urlencode
+
+import httpx
+
+from noetl.compiler.values import truth
+from noetl.runtime.ports import Credential, CredentialMissing, ToolCall
+
+from .failure import CallFailed
+from .vault import Vault
+
+FORM: Final = "application/x-www-form-urlencoded"
+MULTIPART: Final = "multipart/form-data"
+JSON_TYPE: Final = "application/json"
+AUTH_TYPES: Final = ("api_key", "basic", "bearer")
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_BREAKS: Final = re.compile(r"[\r\n\0]")
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A request that is ready to be sent."""
+
+    method: str
+    url: httpx.URL
+    headers: dict[str, str] = field(default_factory=dict)
+    """Names in lower case."""
+    content: bytes | None = None
+    verify: bool = True
+    follow_redirects: bool = False
+
+    def wire_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers as they are sent, values in UTF-8; CallFailed for what no header can hold."""
+        for name, value in self.headers.items():
+            if not _NAME.fullmatch(name) or _BREAKS.search(value):
+                raise CallFailed("ValueError", f'http header "{name}" has a name or value that no header can have')
+        return [(name.encode(), value.encode()) for name, value in self.headers.items()]
+
+
+def prepare(call: ToolCall, vault: Vault) -> Prepared:
+    """The request of a call; CallFailed where a field has a wrong type, CredentialMissing where `auth` has none."""
+    fields = call.fields
+    method = fields.get("method") or "GET"
+    if not isinstance(method, str) or not _NAME.fullmatch(method):
+        raise CallFailed("TypeError", 'http "method" is not a word such as "GET"')
+    made = Prepared(
+        method.upper(),
+        _url(fields.get("url")),
+        {name.lower(): text for name, text in _pairs(fields, "headers")},
+        verify=_flag(fields.get("verify_ssl"), True),
+        follow_redirects=_flag(fields.get("follow_redirects"), False),
+    )
+    made.url = _with_params(made.url, list(_pairs(fields, "params")))
+    _add_body(made, fields.get("body"))
+    if _flag(fields.get("idempotency_key"), False):
+        made.headers["idempotency-key"] = call.idempotency_key
+    _authorise(made, fields.get("auth"), vault)
+    return made
+
+
+def _url(url: object) -> httpx.URL:
+    if not isinstance(url, str) or not url:
+        raise CallFailed("TypeError", 'http "url" is not a text')
+    try:
+        made = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise CallFailed("ValueError", f'http "url" is not an address: {error}') from None
+    if made.scheme not in ("http", "https") or not made.host:
+        raise CallFailed("ValueError", 'http "url" is not an address that begins with "http://" or "https://"')
+    return made
+
+
+def _pairs(fields: Mapping[str, object], name: str) -> Iterator[tuple[str, str]]:
+    """The entries of a map as texts: nulls left out, a list repeated where params can be."""
+    entries = fields.get(name)
+    if entries is None:
+        return
+    if not isinstance(entries, Mapping):
+        raise CallFailed("TypeError", f'http "{name}" is not a map')
+    for key, value in entries.items():
+        repeated = value if isinstance(value, list) and name != "headers" else [value]
+        yield from ((str(key), _text(item)) for item in repeated if item is not None)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def _flag(value: object, default: bool) -> bool:
+    return default if value is None else truth(value)
+
+
+def _with_params(url: httpx.URL, pairs: list[tuple[str, str]]) -> httpx.URL:
+    """The address with params; one that the address itself has too is replaced."""
+    if not pairs:
+        return url
+    given = {name for name, _ in pairs}
+    kept = [(name, value) for name, value in url.params.multi_items() if name not in given]
+    return url.copy_with(query=urlencode([*kept, *pairs]).encode())
+
+
+def _add_body(made: Prepared, body: object) -> None:
+    """JSON by default; with a content type a text goes as it stands, and a map as a form where the type says so."""
+    if body is None:
+        return
+    declared = made.headers.get("content-type")
+    kind = (declared or JSON_TYPE).partition(";")[0].strip().lower()
+    if isinstance(body, str) and declared is not None:
+        made.content = body.encode()
+    elif kind in (FORM, MULTIPART):
+        if not isinstance(body, Mapping):
+            raise CallFailed("TypeError", f'http "body" of content type "{kind}" is not a map or a text')
+        pairs = list(_pairs({"body": body}, "body"))
+        made.content = urlencode(pairs).encode() if kind == FORM else _multipart(made, pairs)
+    else:
+        made.content = json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+        made.headers.setdefault("content-type", JSON_TYPE)
+
+
+def _multipart(made: Prepared, pairs: list[tuple[str, str]]) -> bytes:
+    """The pairs as parts; the boundary is made from them, so that equal calls send equal bytes."""
+    boundary = sha256(repr(pairs).encode()).hexdigest()[:32]
+    made.headers["content-type"] = f"{MULTIPART}; boundary={boundary}"
+    parts = []
+    for name, text in pairs:
+        quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+        parts.append(f'--{boundary}\r\ncontent-disposition: form-data; name="{quoted}"\r\n\r\n{text}\r\n')
+    return "".join([*parts, f"--{boundary}--\r\n"]).encode()
+
+
+def _authorise(made: Prepared, auth: object, vault: Vault) -> None:
+    """Put the credential of `auth` (TOO-6) into the request."""
+    credential = _credential(auth, vault)
+    if credential is None:
+        return
+    match credential.type:
+        case "bearer" | "text":
+            made.headers["authorization"] = f"Bearer {_part(credential, 'token', 'value')}"
+        case "basic":
+            pair = f"{_part(credential, 'username', 'user')}:{_part(credential, 'password')}"
+            encoded = b64encode(pair.encode()).decode()
+            vault.redactor.learn(encoded)
+            made.headers["authorization"] = f"Basic {encoded}"
+        case "api_key":
+            _add_key(made, credential)
+        case other:
+            known = ", ".join(f'"{name}"' for name in AUTH_TYPES)
+            raise CallFailed("Unsupported", f'http cannot use a credential of type "{other}"; types: {known}')
+
+
+def _add_key(made: Prepared, credential: Credential) -> None:
+    key = _part(credential, "key", "api_key", "value", "token")
+    named = (credential.fields.get(n) for n in ("name", "header", "header_name", "param"))
+    name = next((n for n in named if isinstance(n, str) and n), None)
+    if credential.fields.get("in") == "query":
+        made.url = _with_params(made.url, [(name or "api_key", key)])
+    else:
+        made.headers[(name or "X-API-Key").lower()] = key
+
+
+def _credential(auth: object, vault: Vault) -> Credential | None:
+    """The one credential of `auth`: a name, `{type, credential}`, `{type, fields}`, or one alias with any of these."""
+    if not auth:
+        return None
+    if isinstance(auth, str):
+        return vault.credential(auth)
+    if not isinstance(auth, Mapping):
+        raise CallFailed("TypeError", 'http "auth" is a name or a map')
+    name, kind = auth.get("credential"), auth.get("type")
+    if isinstance(name, str):
+        found = vault.credential(name)
+        return Credential(name, kind if isinstance(kind, str) else found.type, found.fields)
+    if isinstance(kind, str):
+        given = Credential("auth", kind, {key: value for key, value in auth.items() if key != "type"})
+        vault.learn(given)
+        return given
+    if len(auth) == 1:
+        return _credential(next(iter(auth.values())), vault)
+    raise CallFailed("ValueError", f'http takes one credential, and "auth" has {len(auth)}')
+
+
+def _part(credential: Credential, *names: str) -> str:
+    """The first of these fields that the credential has; CredentialMissing if it has none."""
+    for name in names:
+        value = credential.fields.get(name)
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            return str(value)
+    raise CredentialMissing(f'credential "{credential.name}" of type "{credential.type}" has no field "{names[0]}"')
