@@ -1,0 +1,29 @@
+"""Apache Airflow: one DAG file per playbook. This package imports Airflow only in `operators`, which runs inside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from noetl.targets.base import Capability, Compiled, Source, Target
+
+
+class AirflowTarget:
+    """The target `airflow`. Its parts are imported when they are used: a DAG that is parsed needs none of them."""
+
+    name = "airflow"
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """The table of what Airflow carries, and how."""
+        from .capabilities import TABLE
+
+        return TABLE
+
+    def compile(self, source: Source) -> Compiled:
+        """The DAG file of a playbook; UnsupportedByTarget with every reason if there is none."""
+        from .lower import compile_playbook
+
+        return compile_playbook(source)
+
+
+TARGET: Final[Target] = AirflowTarget()

@@ -1,0 +1,99 @@
+"""A plan as tasks of a DAG: ids, variables, trigger rules and places in the playbook. What is emitted and explained."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from noetl.compiler import ir
+from noetl.targets.plan import Arrow, Copy, Plan, Unit
+
+from .names import dag_id, edge_label, edge_task_id, step_task_id
+
+TAKEN: Final = frozenset(["dag", "playbook", "verdict", "task"])
+"""Names that an emitted file uses itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepTask:
+    """One task that runs a step."""
+
+    task_id: str
+    variable: str
+    """Its name in the emitted file."""
+    unit: Unit
+    copy: Copy
+    lines: tuple[int, int]
+
+    @property
+    def joins(self) -> bool:
+        """Whether an edge leads to it, so that it waits for one that is taken."""
+        return bool(self.copy.arriving)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """All tasks of a DAG, in an order in which sources come first."""
+
+    dag_id: str
+    steps: tuple[StepTask, ...]
+
+    def arrows(self) -> Iterator[tuple[StepTask, Arrow, StepTask]]:
+        """Every arrow between its two tasks."""
+        tasks = {task.copy.id: task for task in self.steps}
+        for task in self.steps:
+            for arrow in task.copy.leaving:
+                yield task, arrow, tasks[arrow.target]
+
+    def edge_tasks(self) -> Iterator[tuple[str, Arrow]]:
+        """The ids of the empty tasks: one on every arrow that leaves a branch task."""
+        for task in self.steps:
+            if task.unit.chooses:
+                for arrow in task.copy.leaving:
+                    yield edge_task_id(task.task_id, label(arrow)), arrow
+
+    def source_map(self) -> dict[str, tuple[str, int, int]]:
+        """For each task: the step, and the first and last line of what it stands for."""
+        found: dict[str, tuple[str, int, int]] = {}
+        for task in self.steps:
+            found[task.task_id] = (task.unit.step.name, *task.lines)
+        for id_, arrow in self.edge_tasks():
+            found[id_] = (arrow.edge.source, *_lines(arrow.edge))
+        return found
+
+
+def label(arrow: Arrow) -> str:
+    """An arrow among those of its task, such as `rule0.1`."""
+    return edge_label(arrow.edge.rule, arrow.edge.entry)
+
+
+def lay_out(workflow: ir.Workflow, plan: Plan) -> Layout:
+    """Ids and variables for everything in a plan; the same playbook always gets the same."""
+    variables: set[str] = set(TAKEN)
+    steps = []
+    for unit, copy in plan.copies():
+        id_ = step_task_id(unit.step.name, copy.id.number, len(unit.copies))
+        variable = _variable(id_, variables)
+        variables.add(variable)
+        steps.append(StepTask(id_, variable, unit, copy, _lines(unit.step)))
+    return Layout(dag_id(workflow.path or workflow.name), tuple(steps))
+
+
+def _variable(task_id: str, taken: set[str]) -> str:
+    stem = re.sub(r"\W", "_", task_id)
+    if not stem.isidentifier() or keyword.iskeyword(stem) or keyword.issoftkeyword(stem):
+        stem = f"step_{stem}"
+    name, number = stem, 1
+    while name in taken:
+        number += 1
+        name = f"{stem}_{number}"
+    return name
+
+
+def _lines(item: ir.Step | ir.Edge) -> tuple[int, int]:
+    span = item.extent if isinstance(item, ir.Step) else item.span
+    last = span.end_line - (span.end_column == 1 and span.end_line > span.line)
+    return span.line, last

@@ -1,0 +1,99 @@
+"""The playbook inside an emitted DAG file: checked when Airflow parses it, compiled when a task first needs it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import noetl
+from noetl.errors import UsageError
+
+if TYPE_CHECKING:
+    from noetl.compiler import ir
+
+_KEPT: Final = 8
+"""Compiled playbooks that one process keeps."""
+
+
+class Playbook:
+    """A playbook's text with its place map. UsageError, which says what to do, if it does not belong to this noetl."""
+
+    def __init__(self, text: str, source_map: Mapping[str, tuple[str, int, int]], *, digest: str, made_by: str) -> None:
+        check_version(made_by, noetl.__version__)
+        if f"sha256:{hashlib.sha256(text.encode()).hexdigest()}" != digest:
+            raise UsageError("PLAYBOOK was edited in this file; edit the playbook and compile it again")
+        self._text = text
+        self._source_map = source_map
+        self._lines = text.splitlines()
+        self.doc = self._describe()
+        """What the page of the DAG shows."""
+
+    def workflow(self) -> ir.Workflow:
+        """The compiled playbook."""
+        return _compile(self._text)
+
+    def step(self, task_id: str) -> str:
+        """The step that a task stands for."""
+        return self._source_map[task_id][0]
+
+    def fragment(self, task_id: str) -> str:
+        """The lines of a step as Markdown."""
+        step, first, last = self._source_map[task_id]
+        lines = self._lines[first - 1 : last]
+        indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
+        return _fenced(f"Step `{step}`, line {first} of the playbook:", [line[indent:] for line in lines])
+
+    def _describe(self) -> str:
+        table = [f"| {_cell(task)} | {_cell(step)} | {first} |" for task, (step, first, _) in self._source_map.items()]
+        return "\n".join(
+            [
+                f"A NoETL playbook, run by noetl {noetl.__version__}. The conf of a run is the payload, merged into",
+                "the workload. The XCom of task `verdict` is the outcome of the run: what `noetl run --json` prints.",
+                "",
+                "| task | step | line |",
+                "|---|---|---|",
+                *table,
+                "",
+            ]
+        )
+
+
+def check_version(made_by: str, installed: str) -> None:
+    """Return if the installed noetl runs what `made_by` emitted: the same minor version (major from 1.0 on), not older.
+
+    >>> check_version("0.1.2", "0.1.5")
+    """
+    made, here = _numbers(made_by), _numbers(installed)
+    fixed = 1 if made[0] else 2
+    if made[:fixed] != here[:fixed] or made > here:
+        raise UsageError(
+            f"this DAG was made by noetl {made_by}, and noetl {installed} is installed here: "
+            f"compile the playbook with noetl {installed}, or install noetl {made_by}"
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    numbers = [int(n) for n in re.findall(r"\d+", version)[:3]]
+    return tuple(numbers + [0] * (3 - len(numbers)))
+
+
+@lru_cache(maxsize=_KEPT)
+def _compile(text: str) -> ir.Workflow:
+    from noetl.compiler import frontend
+
+    workflow: ir.Workflow = frontend.load(text.encode(), "PLAYBOOK", check=False)
+    return workflow
+
+
+def _fenced(title: str, lines: list[str]) -> str:
+    """Lines in a Markdown fence that is longer than any in them."""
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([title, "", f"{fence}yaml", *lines, fence, ""])
+
+
+def _cell(text: str) -> str:
+    return "`" + text.replace("|", "\\|").replace("`", "'").replace("\n", " ") + "`"

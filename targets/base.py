@@ -1,0 +1,75 @@
+"""What a target is: a table of what it can do, and a compiler from a playbook to files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from noetl.compiler import ir
+from noetl.diagnostics import Kind
+
+Support: TypeAlias = Literal["native", "emulated", "refused"]
+"""How a target carries a feature: by a construct of its own, by the runtime inside one of its tasks, or not at all."""
+Refusal: TypeAlias = Literal["never", "upstream", "todo"]
+"""Why a feature is refused: it makes no sense there, the other engine lacks something, or nobody has built it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """One row of a target's table. The docs, the refusals and the expected failures of conformance come from it."""
+
+    feature: str
+    """A name of `features.FEATURES`."""
+    support: Support
+    how: str
+    """How it is carried; for a refused feature the reason, as the end of the diagnostic's sentence."""
+    code: Kind | None = None
+    """The diagnostic of a refusal; None for what is carried."""
+    refusal: Refusal | None = None
+    hint: str | None = None
+    versions: str = "all"
+    """The versions of the other engine to which the row applies."""
+
+    def __post_init__(self) -> None:
+        refused = self.support == "refused"
+        if refused != (self.code is not None) or refused != (self.refusal is not None):
+            raise ValueError(
+                f"capability {self.feature}: a code and a kind of refusal belong to refused rows, and only there"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a target compiles: a playbook without errors."""
+
+    path: str
+    text: str
+    """The whole playbook as decoded; a target ships it unchanged."""
+    workflow: ir.Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The result for one playbook."""
+
+    identity: str
+    """What no other playbook of the same installation may share, such as the DAG's id."""
+    file: str
+    """The name of the file, without folders."""
+    content: str
+    explanation: str
+    """What became of each step, and why: what `--explain` prints."""
+
+
+class Target(Protocol):
+    """A compiler for one other engine; found by an entry point in the group `noetl.targets`."""
+
+    name: str
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """The table of what this target carries."""
+        ...
+
+    def compile(self, source: Source) -> Compiled:
+        """The file for a playbook, checked against it; UnsupportedByTarget with every reason if there is none."""
+        ...

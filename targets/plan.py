@@ -1,0 +1,264 @@
+"""The control graph cut into units, for any target: which native tasks a step becomes, and why.
+
+A step is one native task where at most one token can reach it or where it joins all of them, else one copy per token
+that can be there at the same time. Every edge of the playbook has an arrow per copy of its source. What `start` does
+not reach is dropped first: an engine of tasks would run it, a playbook does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Literal
+
+from noetl.compiler import ir
+
+MAX_COPIES: Final = 16
+"""Most copies of one step; past it a plan is refused."""
+
+
+class Reason(Enum):
+    """Why a step became the unit that it is: a code and the sentence that explains it."""
+
+    ENTRY = "entry", "every execution starts here"
+    ONE_EDGE = "one-edge", "one edge leads here"
+    EXCLUSIVE = "exclusive-edges", "at most one of the edges that lead here is taken in an execution"
+    JOIN_ALL = "join-all", "join: all takes the tokens of all its edges in one run"
+    CONCURRENT = "concurrent-tokens", "several tokens can arrive, and join: each makes a run of every one"
+
+    @property
+    def code(self) -> str:
+        """The stable name of the reason."""
+        return self.value[0]
+
+    @property
+    def text(self) -> str:
+        """The reason as a sentence."""
+        return self.value[1]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CopyId:
+    """One native task of a step; copies count from 1."""
+
+    step: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """An edge of the playbook between two copies."""
+
+    edge: ir.Edge
+    source: CopyId
+    target: CopyId
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A step's native task with the arrows that lead to it and away from it, in the order of the edges."""
+
+    id: CopyId
+    arriving: tuple[Arrow, ...]
+    leaving: tuple[Arrow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What a step became."""
+
+    step: ir.Step
+    kind: Literal["step", "copies"]
+    reason: Reason
+    chooses: bool
+    """Whether a run that does not fail may leave an edge of the step untaken."""
+    copies: tuple[Copy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The units of a playbook, sources before targets."""
+
+    units: tuple[Unit, ...]
+
+    def copies(self) -> Iterator[tuple[Unit, Copy]]:
+        """Every copy with its unit, in order."""
+        for unit in self.units:
+            for copy in unit.copies:
+                yield unit, copy
+
+    def arrows(self) -> Iterator[Arrow]:
+        """Every arrow once, by source."""
+        for _, copy in self.copies():
+            yield from copy.leaving
+
+
+class TooManyCopies(Exception):
+    """A step would have more than MAX_COPIES copies."""
+
+    def __init__(self, step: ir.Step) -> None:
+        self.step = step
+        super().__init__(step.name)
+
+
+def walk(workflow: ir.Workflow) -> tuple[list[ir.Step], list[tuple[ir.Edge, ...]]]:
+    """The steps that `start` reaches, sources first as far as cycles allow, and the cycles by their edges."""
+    steps = {step.name: step for step in workflow.steps}
+    done: list[ir.Step] = []
+    cycles: list[tuple[ir.Edge, ...]] = []
+    entered = {ir.START}
+    path: list[tuple[ir.Step, Iterator[ir.Edge]]] = [(steps[ir.START], iter(_backwards(steps[ir.START])))]
+    trail: list[ir.Edge] = []  # the edges between the steps of `path`
+    on_path = {ir.START: 0}
+    while path:
+        step, edges = path[-1]
+        edge = next(edges, None)
+        if edge is None:
+            path.pop()
+            del on_path[step.name]
+            if trail:
+                trail.pop()
+            done.append(step)
+        elif edge.target in on_path:
+            cycles.append((*trail[on_path[edge.target] :], edge))
+        elif edge.target not in entered:
+            entered.add(edge.target)
+            on_path[edge.target] = len(path)
+            trail.append(edge)
+            path.append((steps[edge.target], iter(_backwards(steps[edge.target]))))
+    done.reverse()
+    return done, cycles
+
+
+def plan(workflow: ir.Workflow, max_copies: int = MAX_COPIES) -> Plan:
+    """The units of a playbook without cycles (ValueError); TooManyCopies where a step needs more than `max_copies`."""
+    order, cycles = walk(workflow)
+    if cycles:
+        raise ValueError(f"the control graph has {len(cycles)} cycles")
+    draft = _Draft(max_copies)
+    for step in order:
+        draft.add(step)
+    return draft.plan(order)
+
+
+def _backwards(step: ir.Step) -> Sequence[ir.Edge]:
+    """Edges last first, so that the reversed post-order keeps the order of the document where it is free to."""
+    return list(step.edges())[::-1]
+
+
+@dataclass(slots=True)
+class _Draft:
+    """Copies and arrows as numbers while the plan grows: an arrow knows its source at once, its target later."""
+
+    max_copies: int
+    copies: list[CopyId] = field(default_factory=list)
+    arriving: list[list[int]] = field(default_factory=list)
+    leaving: list[list[int]] = field(default_factory=list)
+    edges: list[ir.Edge] = field(default_factory=list)
+    sources: list[int] = field(default_factory=list)
+    targets: list[int] = field(default_factory=list)
+    waiting: dict[str, list[int]] = field(default_factory=dict)
+    """Arrows that lead to a step whose copies are not made yet."""
+    known: dict[tuple[int, int], bool] = field(default_factory=dict)
+
+    def add(self, step: ir.Step) -> None:
+        """Make the copies of a step, all of whose sources are there."""
+        coming = self.waiting.pop(step.name, [])
+        groups = [coming] if step.join == "all" or not coming else self._groups(coming)
+        if len(groups) > self.max_copies:
+            raise TooManyCopies(step)
+        for number, group in enumerate(groups, 1):
+            here = len(self.copies)
+            self.copies.append(CopyId(step.name, number))
+            self.arriving.append(group)
+            self.leaving.append([])
+            for arrow in group:
+                self.targets[arrow] = here
+            for edge in step.edges():
+                self.leaving[here].append(len(self.edges))
+                self.waiting.setdefault(edge.target, []).append(len(self.edges))
+                self.edges.append(edge)
+                self.sources.append(here)
+                self.targets.append(-1)
+
+    def plan(self, order: Sequence[ir.Step]) -> Plan:
+        """The finished plan."""
+        arrows = [
+            Arrow(edge, self.copies[source], self.copies[target])
+            for edge, source, target in zip(self.edges, self.sources, self.targets, strict=True)
+        ]
+        by_step: dict[str, list[Copy]] = {}
+        for number, id_ in enumerate(self.copies):
+            made = Copy(id_, *(tuple(arrows[a] for a in at[number]) for at in (self.arriving, self.leaving)))
+            by_step.setdefault(id_.step, []).append(made)
+        return Plan(tuple(_unit(step, tuple(by_step[step.name])) for step in order))
+
+    def _groups(self, coming: Sequence[int]) -> list[list[int]]:
+        """The arrows to a `join: each` step, each in the first group of which it excludes every member."""
+        groups: list[list[int]] = []
+        for arrow in coming:
+            for group in groups:
+                if all(self._exclude(arrow, other) for other in group):
+                    group.append(arrow)
+                    break
+            else:
+                groups.append([arrow])
+        return groups
+
+    def _exclude(self, first: int, second: int) -> bool:
+        """Whether no execution takes both arrows, whatever each run chooses.
+
+        From one copy: if they belong to different `next`s. Else the arrow whose source is later excludes the other if
+        all arrows that lead to its source do. Nothing leads to `start`, so it excludes nothing.
+        """
+        stack = [(first, second)]
+        while stack:
+            pair = stack[-1]
+            verdict, missing = self._decide(pair)
+            if missing is not None:
+                stack.append(missing)
+            else:
+                self.known[pair] = verdict
+                stack.pop()
+        return self.known[first, second]
+
+    def _decide(self, pair: tuple[int, int]) -> tuple[bool, tuple[int, int] | None]:
+        """The answer for a pair, or the pair that has to be known first."""
+        one, other = pair
+        if self.sources[one] == self.sources[other]:
+            return self.edges[one].rule != self.edges[other].rule, None
+        if self.sources[one] < self.sources[other]:
+            one, other = other, one
+        above = self.arriving[self.sources[one]]
+        for arrow in above:
+            found = self.known.get((arrow, other))
+            if found is None:
+                return False, (arrow, other)
+            if not found:
+                return False, None
+        return bool(above), None
+
+
+def _unit(step: ir.Step, copies: tuple[Copy, ...]) -> Unit:
+    if len(copies) > 1:
+        return Unit(step, "copies", Reason.CONCURRENT, _chooses(step), copies)
+    arriving = len(copies[0].arriving)
+    if arriving == 0:
+        reason = Reason.ENTRY
+    elif arriving == 1:
+        reason = Reason.ONE_EDGE
+    else:
+        reason = Reason.JOIN_ALL if step.join == "all" else Reason.EXCLUSIVE
+    return Unit(step, "step", reason, _chooses(step), copies)
+
+
+def _chooses(step: ir.Step) -> bool:
+    """A rule may take another `next` or end the run as a dead path (STP-7, FAI-1); a skip takes the structural one."""
+    return any(step.edges()) and any(_diverts(rule.control) for rule in step.rules)
+
+
+def _diverts(control: ir.ControlAction | None) -> bool:
+    if isinstance(control, ir.Fail):
+        return not (isinstance(control.fail_workflow, ir.Const) and control.fail_workflow.value is True)
+    return isinstance(control, ir.Next)

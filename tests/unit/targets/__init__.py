@@ -1,0 +1,1 @@
+"""Plans, their checks, and what is emitted from them."""
