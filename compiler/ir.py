@@ -1,7 +1,7 @@
 """The typed intermediate representation of a playbook: frozen, with a span on every node that came from text.
 
 Everything that runs, checks or lowers a playbook works on these classes. Values that may hold templates are `Value`
-trees; the single expressions of `when`, `loop.in` and `from` are `Expression`. Spellings are already normalised (DOC-11).
+trees; the single expressions of `when`, `loop.in` and `from` are `Expression`. Spellings are normalised (DOC-11).
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ from noetl.diagnostics import Span
 
 from .nodes import Node, Scalar
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 EventName: TypeAlias = Literal["step.enter", "call.done", "call.error", "step.exit", "loop.done"]
 EVENTS: Final[tuple[EventName, ...]] = ("step.enter", "call.done", "call.error", "step.exit", "loop.done")
 END: Final = "end"
 START: Final = "start"
 
 RESERVED: Final = frozenset(
-    "workload ctx vars args event response result this error loop loop_index execution_id job keychain secret env spec".split()
+    (
+        *("workload", "ctx", "vars", "args", "event", "response", "result", "this", "error"),
+        *("loop", "loop_index", "execution_id", "job", "keychain", "secret", "env", "spec"),
+    )
 )
 """Roots that no other name can hide (TPL-7). `steps` is a root too, but the weakest one."""
 
@@ -43,12 +46,11 @@ class Template:
     source: str
     span: Span
     origin: Scalar | None = field(default=None, compare=False, repr=False)
-    offset: int = field(default=0, compare=False, repr=False)
-    """Where `source` starts in the text of `origin`; below 0 where braces were added (DOC-11)."""
+    """The scalar whose text is `source`."""
 
     def place(self, start: int, end: int | None = None) -> Span:
         """The span of `source[start:end]` in the file; `end` defaults to one character after `start`."""
-        return _place(self.origin, self.offset, self.span, start, end)
+        return self.span if self.origin is None else self.origin.place(start, end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +90,10 @@ class Expression:
 
     def place(self, start: int, end: int | None = None) -> Span:
         """The span of `source[start:end]` in the file; `end` defaults to one character after `start`."""
-        return _place(self.origin, self.offset, self.span, start, end)
-
-
-def _place(origin: Scalar | None, offset: int, span: Span, start: int, end: int | None) -> Span:
-    if origin is None:
-        return span
-    stop = start + 1 if end is None else end
-    return origin.place(max(0, start + offset), max(0, stop + offset))
+        if self.origin is None:
+            return self.span
+        stop = start + 1 if end is None else end
+        return self.origin.place(start + self.offset, stop + self.offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +288,7 @@ class Step:
     """The whole step, for excerpts."""
 
     def edges(self) -> Iterator[Edge]:
-        """Every edge of the control graph that leaves the step: those of the rules in order, then the structural ones."""
+        """Every edge of the control graph that leaves the step: of its rules in order, then the structural ones."""
         for rule in self.rules:
             if isinstance(rule.control, Next):
                 yield from rule.control.edges

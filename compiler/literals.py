@@ -1,0 +1,85 @@
+"""Values and expressions of a playbook, from nodes to the IR (VAL-1, TPL-1, DOC-8)."""
+
+from __future__ import annotations
+
+import json
+
+from . import ir
+from .document import holds_template
+from .expr import ExpressionError, TextAround, strip_braces
+from .findings import INVALID_TEMPLATE, TEXT_AROUND, WRONG_VALUE, Findings, quoted
+from .nodes import Map, Node, Scalar, Seq
+from .scalars import resolve
+
+
+class Literals:
+    """Turns nodes into values; what cannot be one becomes a finding."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+
+    def value(self, node: Node) -> ir.Value:
+        """The value of a node; one without any template in it is a single constant."""
+        if isinstance(node, Scalar):
+            if isinstance(node.value, str) and holds_template(node.value):
+                return ir.Template(node.value, node.span, node)
+            return ir.Const(node.value, node.span, node)
+        if isinstance(node, Seq):
+            items = tuple([self.value(item) for item in node.items])
+            constants = [item.value for item in items if isinstance(item, ir.Const)]
+            if len(constants) == len(items):
+                return ir.Const(constants, node.span, node)
+            return ir.ListValue(items, node.span)
+        made = self.entries(node)
+        fixed = {name: value.value for name, value in made.entries if isinstance(value, ir.Const)}
+        return ir.Const(fixed, node.span, node) if len(fixed) == len(made.entries) else made
+
+    def entries(self, node: Map) -> ir.MapValue:
+        """A mapping, entry by entry."""
+        names = [self._name(key) for key, _ in node.entries]
+        if len(set(names)) < len(names):
+            self._twice(node, names)
+        values = zip(names, node.entries, strict=True)
+        return ir.MapValue(
+            tuple([(name, self.value(inner)) for name, (_, inner) in values]),
+            node.span,
+            tuple([key.span for key, _ in node.entries]),
+        )
+
+    def json(self, node: Node) -> ir.Json:
+        """The value of a node as it stands: templates in it are text."""
+        if isinstance(node, Scalar):
+            return node.value
+        if isinstance(node, Seq):
+            return [self.json(item) for item in node.items]
+        return {self._name(key): self.json(inner) for key, inner in node.entries}
+
+    def expression(self, node: Scalar, label: str) -> ir.Expression | None:
+        """The one expression of `when`, `loop.in` or `from`, in braces or bare; None if it is none (DOC-8)."""
+        try:
+            source, offset = strip_braces(node.text)
+        except TextAround:
+            message = f"{label} is one expression, in braces or bare, and {quoted(node.text)} has text around it"
+            self._findings.add(TEXT_AROUND, message, node.span)
+            return None
+        except ExpressionError as error:
+            message = f"{label} is no expression: {error.message}"
+            self._findings.add(INVALID_TEMPLATE, message, node.place(error.offset), hint=error.hint)
+            return None
+        return ir.Expression(source, node.place(offset, offset + len(source)), node, offset)
+
+    def _name(self, key: Scalar) -> str:
+        """VAL-1: a key as the string that JSON gives it: the YAML key `True` is `"true"`, `~` is `"null"`."""
+        if key.style != "plain":
+            return key.text
+        found = resolve(key.text)
+        return key.text if found is None or isinstance(found.value, str) else json.dumps(found.value)
+
+    def _twice(self, node: Map, names: list[str]) -> None:
+        """VAL-1: two keys that become one are an error. (A store name that is set twice is one name, written twice.)"""
+        first: dict[str, Scalar] = {}
+        for name, (key, _) in zip(names, node.entries, strict=True):
+            before = first.setdefault(name, key)
+            if before.text != key.text:
+                message = f"the keys {quoted(before.text)} and {quoted(key.text)} are both {quoted(name)} in JSON"
+                self._findings.add(WRONG_VALUE, message, key.span)
