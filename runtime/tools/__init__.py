@@ -16,7 +16,7 @@ from noetl.runtime.redaction import Redactor
 
 from .failure import CallFailed, clean
 from .http_map import VARIABLE, HttpMap
-from .kind import Place, Printed
+from .kind import Attempt, Place, Printed
 from .vault import Vault
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ class ToolBox:
         opened = replace(request, fields=vault.opened(request.fields), args=vault.opened(request.args))
         seconds = runner.default_timeout if request.timeout is None else request.timeout
         try:
-            async with asyncio.timeout(seconds) as limit:
-                return await runner.call(opened, printed)
+            async with asyncio.timeout(None) as limit:
+                return await runner.call(opened, Attempt(limit, seconds, printed))
         except TimeoutError:
             if not limit.expired():
                 raise

@@ -6,7 +6,7 @@ from typing import Final
 
 from noetl.runtime.ports import Outcome, ToolCall
 
-from .kind import KindRunner, Place, Printed
+from .kind import Attempt, KindRunner, Place
 
 
 class EventLog:
@@ -14,9 +14,9 @@ class EventLog:
 
     default_timeout: Final = None
 
-    async def call(self, request: ToolCall, printed: Printed) -> Outcome:
+    async def call(self, request: ToolCall, attempt: Attempt) -> Outcome:
         """The response is null."""
-        del request, printed
+        del request, attempt
         return Outcome()
 
     async def close(self) -> None:

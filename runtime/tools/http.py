@@ -15,7 +15,7 @@ from .failure import CallFailed
 from .http_body import body_value
 from .http_map import HttpMap
 from .http_request import Prepared, prepare
-from .kind import RESPONSE_BYTES, KindRunner, Place, Printed
+from .kind import RESPONSE_BYTES, Attempt, KindRunner, Place
 
 MAX_REDIRECTS: Final = 20
 FIRST_FAILURE: Final = 400
@@ -31,10 +31,11 @@ class Http:
         self._map = place.http_map
         self._clients: dict[bool, httpx.AsyncClient] = {}
 
-    async def call(self, request: ToolCall, printed: Printed) -> Outcome:
+    async def call(self, request: ToolCall, attempt: Attempt) -> Outcome:
         """One request, and the redirects that it may follow."""
-        del printed
         prepared = prepare(request, self._vault)
+        self._client(prepared.url, prepared.verify)  # its certificates are loaded before the time begins
+        attempt.start()
         try:
             response, content = await self._exchange(prepared)
         except httpx.HTTPError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,20 @@ class Printed:
         return f"{kept}\n... {self._dropped} more bytes\n" if self._dropped else kept
 
 
+class Attempt:
+    """What the runner keeps of one attempt while it goes on: its time and what it prints."""
+
+    def __init__(self, limit: asyncio.Timeout, seconds: float | None, printed: Printed) -> None:
+        self._limit = limit
+        self._seconds = seconds
+        self.printed = printed
+
+    def start(self) -> None:
+        """The time of the attempt begins (TOO-9): what noetl itself had to get ready before is not counted."""
+        if self._seconds is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._seconds)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """What the place where tools run gives them."""
@@ -57,8 +72,8 @@ class KindRunner(Protocol):
         """Seconds for an attempt whose tool has no `timeout`; None for no limit."""
         ...
 
-    async def call(self, request: ToolCall, printed: Printed) -> Outcome:
-        """Make one attempt, or raise CallFailed. Cancelling leaves nothing of it running."""
+    async def call(self, request: ToolCall, attempt: Attempt) -> Outcome:
+        """Start the attempt and make it, or raise CallFailed. Cancelling leaves nothing of it running."""
         ...
 
     async def close(self) -> None:

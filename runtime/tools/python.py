@@ -12,7 +12,7 @@ from noetl.runtime.credentials import PREFIX
 from noetl.runtime.ports import Outcome, ToolCall
 
 from .failure import CallFailed, clean
-from .kind import RESPONSE_BYTES, KindRunner, Place, Printed
+from .kind import RESPONSE_BYTES, Attempt, KindRunner, Place
 from .python_code import Parameter, Program, read_program
 from .python_pool import Pool
 from .script import source_text
@@ -33,7 +33,7 @@ class Python:
         self._folder = place.folder
         self._pool = Pool({k: v for k, v in place.environ.items() if not k.startswith(PREFIX)})
 
-    async def call(self, request: ToolCall, printed: Printed) -> Outcome:
+    async def call(self, request: ToolCall, attempt: Attempt) -> Outcome:
         """Run the code once."""
         code = source_text(request.fields, "code", self._folder)
         order = {
@@ -43,7 +43,7 @@ class Python:
             "limit": RESPONSE_BYTES,
             **_bound(read_program(code), request),
         }
-        answer: dict[str, Json] = json.loads(await self._pool.run(json.dumps(order).encode(), printed))
+        answer: dict[str, Json] = json.loads(await self._pool.run(json.dumps(order).encode(), attempt))
         return Outcome(response=answer.get("value"), error=_cleaned(answer.get("error")))
 
     async def close(self) -> None:

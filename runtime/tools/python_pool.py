@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Final
 
 from .failure import CallFailed
-from .kind import RESPONSE_BYTES, Printed
+from .kind import RESPONSE_BYTES, Attempt, Printed
 
 WORKER: Final = str(Path(__file__).with_name("python_worker.py"))
 LIMIT: Final = 16
-"""So many calls run beside each other; more wait for their turn, and their time-out counts the wait."""
+"""So many calls run beside each other; more wait for their turn before their time begins."""
 HEAD: Final = struct.Struct(">Q")
 """The length that precedes every message, in bytes."""
 _SLACK: Final = 4096
-_LAST_WORDS: Final = 1.0
+START_SECONDS: Final = 60.0
+_LAST_WORDS_SECONDS: Final = 1.0
 
 
 class Pool:
@@ -36,12 +37,14 @@ class Pool:
         self._busy: set[Worker] = set()
         self._turns = asyncio.Semaphore(LIMIT)
 
-    async def run(self, message: bytes, printed: Printed) -> bytes:
+    async def run(self, message: bytes, attempt: Attempt) -> bytes:
         """The worker's answer to a message; CallFailed if its process ends. Cancelling kills it with its children."""
         async with self._turns:
             worker = self._take()
             try:
-                answer = await worker.ask(message, printed)
+                await worker.ready()
+                attempt.start()
+                answer = await worker.ask(message, attempt.printed)
             except BaseException:
                 worker.kill()
                 raise
@@ -98,12 +101,23 @@ class Worker:
             os.close(output)
         self._printed = Printed()
         self._loop.add_reader(self._output, self._read_output)
+        self._ready = False
         self._closed = False
 
     @property
     def alive(self) -> bool:
         """Whether the process is there."""
-        return not self._closed and self._status() is None
+        return not self._closed and self._end() is None
+
+    async def ready(self) -> None:
+        """Return when the process has started; CallFailed if it cannot."""
+        if not self._ready:
+            try:
+                async with asyncio.timeout(START_SECONDS):
+                    await self._receive(HEAD.size)
+            except (EOFError, ConnectionError, TimeoutError):
+                raise CallFailed("ProcessDied", "the process for python code does not start") from None
+            self._ready = True
 
     async def ask(self, message: bytes, printed: Printed) -> bytes:
         """Send a message and wait for the answer; CallFailed if the process ends, or answers too much."""
@@ -151,16 +165,22 @@ class Worker:
             return
         self._loop.remove_reader(self._output)  # every writer is gone
 
-    def _status(self) -> os.waitid_result | None:
+    def _end(self) -> str | None:
         """How the process ended, without reaping it; None while it runs."""
-        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-
-    async def _last_words(self) -> str:
-        end = self._loop.time() + _LAST_WORDS
-        while (status := self._status()) is None:
-            if self._loop.time() > end:
-                return "the code broke the connection of its process"
-            await asyncio.sleep(0.005)
+        try:
+            status = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:  # this place reaps its children by itself
+            return "the process of the code has ended"
+        if status is None:
+            return None
         if status.si_code == os.CLD_EXITED:
             return f"the code ended its process with exit code {status.si_status}"
         return f"the process of the code was killed by {signal.Signals(status.si_status).name}"
+
+    async def _last_words(self) -> str:
+        until = self._loop.time() + _LAST_WORDS_SECONDS
+        while (end := self._end()) is None:
+            if self._loop.time() > until:
+                return "the code broke the connection of its process"
+            await asyncio.sleep(0.005)
+        return end
