@@ -162,7 +162,7 @@ class Spellings:
         return entries
 
     def collect(self, key: Scalar, value: Node, label: str) -> None:
-        """COL-1 and COL-3: `into` names a store variable. COL-3's form gets a note, and stays: nothing else says the same."""
+        """`into` names a store variable (COL-2). The form of COL-3 gets a note and stays: nothing else says the same."""
         if not isinstance(value, Map):
             return
         into = value.get("into")

@@ -1,0 +1,58 @@
+"""The front end: from the text of a playbook to its IR, with every problem that it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from noetl.diagnostics import Diagnostic, Severity, in_order
+from noetl.errors import PlaybookError
+
+from . import ir, source
+from .document import Document
+from .findings import Findings
+from .lower import lower
+from .normalise import normalise
+from .validation import validate
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """A playbook as far as it could be read. `workflow` is None where nothing sensible is left to lower."""
+
+    path: str
+    text: str
+    document: Document | None
+    workflow: ir.Workflow | None
+    diagnostics: tuple[Diagnostic, ...]
+    """Sorted by place (`in_order`)."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether no diagnostic is an error."""
+        return all(found.severity is not Severity.ERROR for found in self.diagnostics)
+
+
+def compile_source(data: bytes | str, path: str, *, check: bool = True) -> Compilation:
+    """Read, check and lower one playbook; never raises on its text. `path` is what diagnostics call it.
+
+    Without `check` only its structure is looked at, as where it was checked before.
+    """
+    parsed = source.parse(data, path)
+    if parsed.root is None:
+        return Compilation(path, parsed.text, None, None, tuple(in_order(parsed.diagnostics)))
+    findings = Findings(path)
+    canonical = normalise(parsed.root, parsed.text, findings)
+    if canonical is None:
+        # The document is refused as a whole; more about its text would only hide why.
+        return Compilation(path, parsed.text, None, None, tuple(in_order(findings.items)))
+    document = validate(canonical, findings)
+    workflow = lower(document, parsed.text, findings) if document else None
+    return Compilation(path, parsed.text, document, workflow, tuple(in_order([*parsed.diagnostics, *findings.items])))
+
+
+def load(data: bytes | str, path: str, *, check: bool = True) -> ir.Workflow:
+    """The workflow of a playbook without errors; raises `PlaybookError` with all diagnostics of any other."""
+    compiled = compile_source(data, path, check=check)
+    if compiled.workflow is None or not compiled.ok:
+        raise PlaybookError(compiled.diagnostics)
+    return compiled.workflow
