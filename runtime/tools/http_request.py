@@ -23,6 +23,7 @@ FORM: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
 JSON_TYPE: Final = "application/json"
 AUTH_TYPES: Final = ("api_key", "basic", "bearer")
+MAX_PORT: Final = 65535
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BREAKS: Final = re.compile(r"[\r\n\0]")
 
@@ -77,6 +78,8 @@ def _url(url: object) -> httpx.URL:
         raise CallFailed("ValueError", f'http "url" is not an address: {error}') from None
     if made.scheme not in ("http", "https") or not made.host:
         raise CallFailed("ValueError", 'http "url" is not an address that begins with "http://" or "https://"')
+    if not 0 < (made.port or 1) <= MAX_PORT:
+        raise CallFailed("ValueError", f'http "url" has port {made.port}; the largest is {MAX_PORT}')
     return made
 
 

@@ -1,0 +1,88 @@
+"""What the parent process reads out of python code before it runs (TOO-3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from noetl.runtime.tools.python_code import Parameter, read_program
+
+
+def test_main_has_its_parameters() -> None:
+    program = read_program("import os\nasync def main(a, /, b, c=1, *rest, d, e=2, **more):\n    return a")
+    assert program.form == "main"
+    assert program.takes_any
+    assert program.parameters == (
+        Parameter("a", positional_only=True, required=True),
+        Parameter("b", positional_only=False, required=True),
+        Parameter("c", positional_only=False, required=False),
+        Parameter("d", positional_only=False, required=True),
+        Parameter("e", positional_only=False, required=False),
+    )
+
+
+def test_the_last_main_counts_and_one_inside_a_branch_too() -> None:
+    code = "def main(a):\n    pass\ntry:\n    import x\nexcept ImportError:\n    def main(b):\n        pass\n"
+    assert [p.name for p in read_program(code).parameters] == ["b"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def run():\n    def main(x):\n        pass\n",
+        "class A:\n    def main(self):\n        pass\n",
+        "main = 1",
+        "result = 1",
+    ],
+)
+def test_a_main_of_something_else_is_bare_code(code: str) -> None:
+    assert read_program(code).form == "bare"
+
+
+@pytest.mark.parametrize(
+    ("code", "form"),
+    [
+        ("return 1", "returns"),
+        ("for i in []:\n    return i", "returns"),
+        ("try:\n    pass\nfinally:\n    return 1", "returns"),
+        ("try:\n    pass\nexcept E:\n    return 1", "returns"),
+        ("match x:\n    case 1:\n        return 2", "returns"),
+        ("def f():\n    return 1", "bare"),
+        ("f = lambda: 1", "bare"),
+    ],
+)
+def test_a_return_of_the_code_itself(code: str, form: str) -> None:
+    assert read_program(code).form == form
+
+
+@pytest.mark.parametrize(
+    ("code", "assigns"),
+    [
+        ("result = 1", True),
+        ("if x:\n    result = 1", True),
+        ("result += 1", True),
+        ("result: int = 1", True),
+        ("import json as result", True),
+        ("def result(): pass", True),
+        ("[result := i for i in x]", True),
+        ("def f():\n    global result\n    result = 1\nf()", True),
+        ("for result in x: pass", True),
+        ("print(result)", False),
+        ("def f():\n    result = 1", False),
+        ("class A:\n    result = 1", False),
+        ("[result for result in x]", False),
+        ("result['a'] = 1", False),
+    ],
+)
+def test_whether_the_code_assigns_result(code: str, assigns: bool) -> None:
+    assert read_program(code).assigns_result is assigns
+
+
+def test_names_that_bare_code_may_read() -> None:
+    program = read_program("a += 1\ndel b\nc = d['e'].f\ndef g():\n    return h\n[i for j in k]")
+    assert {"a", "b", "d", "h", "i", "k"} <= program.reads
+    assert not {"c", "e", "f", "g", "j"} & program.reads
+
+
+@pytest.mark.parametrize("code", ["x = (", "a\0b", "(" * 5000, "-" * 100_000 + "1"])
+def test_code_that_does_not_compile_is_left_to_the_worker(code: str) -> None:
+    assert read_program(code).form == "bare"
