@@ -42,10 +42,10 @@ _SCALAR_TAGS: Final = {"int": "an integer", "float": "a float", "bool": "a boole
 _TAGS: Final = "!!bool, !!float, !!int, !!map, !!null, !!seq, !!str"
 
 _BREAK: Final = re.compile(r"[\r\n]")
-_TAG: Final = re.compile(r"!\S*")
-_PROPERTIES: Final = re.compile(r"(?:[!&]\S*+(?:\s++(?:#[^\r\n]*+\s++)*+|\Z))*+")
-_AFTER_DOCUMENT: Final = re.compile(r"(?:\s++|#[^\r\n]*+|\.\.\.(?=\s|\Z))*+")
-_NEW_DOCUMENT: Final = re.compile(r"---(?=\s|\Z)")
+_TAG: Final = re.compile(r"![^ \t\r\n]*")
+_PROPERTIES: Final = re.compile(r"(?:[!&][^ \t\r\n]*+(?:[ \t\r\n]++(?:#[^\r\n]*+[\r\n]++[ \t\r\n]*+)*+|\Z))*+")
+_AFTER_DOCUMENT: Final = re.compile(r"(?:[ \t\r\n]++|#[^\r\n]*+|\.\.\.(?=[ \t\r\n]|\Z))*+")
+_NEW_DOCUMENT: Final = re.compile(r"---(?=[ \t\r\n]|\Z)")
 
 
 class Stop(Exception):
@@ -92,25 +92,30 @@ class Composer:
     """Builds the nodes of one document from `fed`, which is the text of `lines` with some characters in disguise.
 
     `disguise` maps the code point of a stand-in to the character of the text; both have the same place.
+    `refuse_colons` says whether to raise `ColonRefused`, so that the caller can disguise colons too, or to report.
     """
 
-    def __init__(self, lines: Lines, fed: str, disguise: Mapping[int, str], path: str) -> None:
+    def __init__(
+        self, lines: Lines, fed: str, disguise: Mapping[int, str], path: str, *, refuse_colons: bool = False
+    ) -> None:
         self.diagnostics: list[Diagnostic] = []
         self.root: Node | None = None
         self._lines = lines
         self._text = lines.text
         self._disguise = disguise
+        self._refuse_colons = refuse_colons
         self._path = path
         self._parser: _Parser = cast(_Parser, CParser(fed))
         self._stack: list[_Open] = []
         self._end = 0  # offset of the end of the last scalar, alias or closing bracket
+        self._last: Scalar | None = None
         self._nodes = 0
         self._alias_text = 0
         self._anchors: dict[str, Node] = {}
         self._sizes: dict[Node, _Size] = {}
 
     def compose(self) -> None:
-        """Read the document into `root` and `diagnostics`; raises `Stop`, and `ColonRefused` if colons need disguise."""
+        """Read the document into `root` and `diagnostics`; raises `Stop` or `ColonRefused`."""
         while True:
             event = self._next()
             if isinstance(event, ScalarEvent):
@@ -132,14 +137,22 @@ class Composer:
         try:
             return self._parser.get_event()
         except MarkedYAMLError as error:
-            if error.problem == "found unexpected ':'" and ":" not in self._disguise.values():
+            if self._refuse_colons and error.problem == "found unexpected ':'":
                 raise ColonRefused from None
             since = error.context_mark.index if error.context_mark else None
-            fault = errors.Fault(error.problem or "", error.context or "", error.problem_mark.index, since)
+            quote = self._quote_before(error.problem_mark.index)
+            fault = errors.Fault(error.problem or "", error.context or "", error.problem_mark.index, since, quote)
             self._syntax_error(fault)
         except YAMLError as error:
             self._report(errors.INVALID_YAML, f"YAML cannot be read: {errors.shortened(str(error))}", START_OF_FILE)
         raise Stop
+
+    def _quote_before(self, offset: int) -> int | None:
+        """Where a quoted scalar that ends right before `offset` starts."""
+        last = self._last
+        if last is None or last.style not in ("single", "double") or self._text[self._end : offset].strip():
+            return None
+        return last.positions.start if isinstance(last.positions, Positions) else None
 
     def _syntax_error(self, fault: errors.Fault) -> None:
         """Record why libyaml stopped. Where it stumbled over a template without quotes, that is said, and said once."""
@@ -197,6 +210,7 @@ class Composer:
             span = self._lines.span(start, end)
         self._end = end
         node = Scalar(text, text, style, span, positions)
+        self._last = node
         top = self._stack[-1] if self._stack else None
         if top is None or top.key is not None or isinstance(top.node, Seq):
             self._evaluate(node, event)
@@ -222,7 +236,7 @@ class Composer:
 
     def _block_end(self, start: int, end: int) -> int:
         """The end of the last line with text; libyaml's own end is behind the blank lines that follow."""
-        last = start + len(self._text[start:end].rstrip())
+        last = start + len(self._text[start:end].rstrip(" \t\r\n"))
         found = _BREAK.search(self._text, last, end)
         return found.start() if found else end
 

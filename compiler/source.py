@@ -77,7 +77,7 @@ def _compose(lines: Lines, fed: str, path: str) -> tuple[Node | None, list[Diagn
     disguised = _Disguise(fed)
     if not fed.isascii():
         disguised.hide(_BREAKS_OF_YAML_11)
-    composer = Composer(lines, disguised.text, disguised.shown, path)
+    composer = Composer(lines, disguised.text, disguised.shown, path, refuse_colons=True)
     try:
         try:
             composer.compose()
@@ -129,7 +129,7 @@ class _Disguise:
 
 
 def _decode(data: bytes, path: str) -> tuple[str, Diagnostic | None]:
-    """The text without byte order mark, or as much of it as is UTF-8 and a diagnostic at the first byte that is not."""
+    """The text without byte order mark, and a diagnostic at the first byte that is not UTF-8."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
         message = "the file is UTF-16 or UTF-32"
         return "", Diagnostic(errors.INVALID_ENCODING, message, START_OF_FILE, path, hint="save it as UTF-8")
@@ -137,9 +137,10 @@ def _decode(data: bytes, path: str) -> tuple[str, Diagnostic | None]:
     try:
         return data.decode("utf-8"), None
     except UnicodeDecodeError as error:
-        text = data[: error.start].decode("utf-8")
+        text = data.decode("utf-8", "replace")
+        offset = len(data[: error.start].decode("utf-8"))
         message = f"byte 0x{data[error.start]:02x} is not UTF-8"
-        span = Lines(text + "?").span(len(text), len(text) + 1)
+        span = Lines(text).span(offset, offset + 1)
         return text, Diagnostic(errors.INVALID_ENCODING, message, span, path, hint="save the file as UTF-8")
 
 

@@ -39,7 +39,6 @@ _CANNOT_STAND: Final = '"{char}" cannot stand here'
 _NEVER_CLOSED: Final = "the quote that opens here is never closed"
 _BACKSLASH: Final = r"inside double quotes a backslash is written \\; inside single quotes it stands for itself"
 _ALIGN: Final = "entries of one map, and of one list, start in the same column"
-_TAB: Final = ("a tab stands where YAML wants spaces", 'indent with spaces, and put one after "-" and ":"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +53,24 @@ class _Known:
     """Whether the span takes in the subject, not just one character."""
 
 
+_TAB: Final = _Known("a tab stands where YAML wants spaces", 'indent with spaces, and put one after "-" and ":"')
+_UNCLOSED: Final = _Known('"{char}" is never closed', None, context=True)
+_CLOSED_LATE: Final = _Known(
+    "the quote that opens here is closed on a later line, with more text after it",
+    "add the closing {char} in its place",
+)
+_KEYLESS: Final = _Known(
+    '"{subject}" has no ":" that ends a key', 'write "key: value", with a space after the colon', True, True
+)
+_NO_VALUE: Final = _Known(
+    '":" cannot stand here', 'quote a value that holds ": "; start the keys of one map in the same column'
+)
 _NOT_CLOSED: Final = _Known(_NEVER_CLOSED, "add the closing {char}", context=True)
 _OPEN: Final = _Known('"{subject}" does not go on the open list or map', 'put "," between the entries, and close it')
 _MISPLACED: Final = _Known('"{subject}" does not fit the entries above', _ALIGN, whole=True)
 _KNOWN: Final[dict[str, _Known]] = {
-    "could not find expected ':'": _Known(
-        '"{subject}" has no ":" that ends a key', 'write "key: value", with a space after the colon', True, True
-    ),
-    "mapping values are not allowed in this context": _Known(
-        _CANNOT_STAND, 'quote a value that holds ": "; start the keys of one map in the same column'
-    ),
+    "could not find expected ':'": _KEYLESS,
+    "mapping values are not allowed in this context": _NO_VALUE,
     "block sequence entries are not allowed in this context": _Known(
         _CANNOT_STAND, 'start a list on a line of its own; quote a value that starts with "- "'
     ),
@@ -95,6 +102,7 @@ _TAG: Final = _Known('"{subject}" starts like a tag', 'quote a value that starts
 
 _BLANKS: Final = 50
 """How many blank lines a hint looks back over."""
+_COLON: Final = re.compile(r":(?=\s|$)")
 _TEMPLATE_STARTS: Final = re.compile(r"[ \t]*(?:-[ \t]+)*(?:[^\s\"'#][^\"'#]*:[ \t]+)?(\{[{%])")
 _TEMPLATE_ENDS: Final = re.compile(r".*[}%]\}")
 _BLOCK_OPENS: Final = re.compile(r"(?:^|[ \t])[|>][-+0-9]*[ \t]*(?:#.*)?$")
@@ -108,19 +116,18 @@ class Fault:
     context: str
     at: int
     since: int | None
+    quote: int | None
+    """Where a quoted scalar starts that ends right before `at`."""
 
 
 def syntax_error(fault: Fault, lines: Lines, path: str) -> Diagnostic:
     """The error in plain words, at the place that the author has to change (NTL001, NTL012, NTL015)."""
     text = lines.text
-    at_end = fault.at >= len(text.rstrip())
     for offset in (fault.at, fault.since):
         template = _template_start(lines, offset) if offset is not None else None
         if template is not None:
             return unquoted_template(lines, template, None, path)
-    known = _choose(fault, text, at_end)
-    begin = fault.since if (known.context or at_end) and fault.since is not None else fault.at
-    begin = max(0, min(begin, len(text.rstrip()) - 1))
+    known, begin = _choose(fault, lines)
     _, end_of_line = lines.bounds(begin)
     rest = text[begin:end_of_line].rstrip()
     words = {"char": text[begin], "subject": shortened(rest)}
@@ -160,15 +167,37 @@ def unquoted_template(lines: Lines, start: int, end: int | None, path: str) -> D
     return Diagnostic(UNQUOTED_TEMPLATE, message, lines.span(start, end), path, hint=hint)
 
 
-def _choose(fault: Fault, text: str, at_end: bool) -> _Known:
-    if text[fault.at : fault.at + 1] == "\t" or "tab character" in fault.problem:
-        return _Known(*_TAB)
-    if fault.context.endswith(" a tag") or fault.problem == "found undefined tag handle":
-        return _TAG
+def _choose(fault: Fault, lines: Lines) -> tuple[_Known, int]:
+    """The words for the error, and the offset of its place."""
+    text = lines.text
+    last = max(0, len(text.rstrip()) - 1)
     known = _KNOWN.get(fault.problem, _FALLBACK)
-    if known is _OPEN and at_end:
-        return _Known('"{char}" is never closed', None, context=True)
-    return known
+    if text[fault.at : fault.at + 1] == "\t" or "tab character" in fault.problem:
+        known = _TAB
+    elif fault.context.endswith(" a tag") or fault.problem == "found undefined tag handle":
+        known = _TAG
+    elif known is _OPEN and fault.at > last:
+        known = _UNCLOSED
+    elif known is _NO_VALUE:
+        keyless = _line_without_colon(lines, fault.at)
+        if keyless is not None:
+            return _KEYLESS, keyless
+    elif known is _MISPLACED and fault.quote is not None and "\n" in text[fault.quote : fault.at]:
+        return _CLOSED_LATE, fault.quote
+    begin = fault.since if (known.context or fault.at > last) and fault.since is not None else fault.at
+    return known, min(begin, last)
+
+
+def _line_without_colon(lines: Lines, offset: int) -> int | None:
+    """Where the line above starts, if it looks like a key without colon and the line of `offset` like one with it."""
+    number, _ = lines.place(offset)
+    if number == 1 or _COLON.search(lines.text[lines.starts[number - 1] : offset]):
+        return None
+    start, end = lines.bounds(lines.starts[number - 2])
+    line = lines.text[start:end]
+    if not line.strip() or _COLON.search(line) or line.lstrip()[0] in "#-":
+        return None
+    return start + len(line) - len(line.lstrip())
 
 
 def _template_start(lines: Lines, offset: int) -> int | None:
@@ -188,7 +217,7 @@ def _special_hint(fault: Fault, lines: Lines, begin: int) -> str | None:
         return 'quote the whole value if it holds a template "{{ }}"'
     if fault.problem != "did not find expected key":
         return None
-    if lines.text[start:begin].rstrip().endswith(("'", '"')):
+    if fault.quote is not None and fault.quote != begin:
         return 'quote the whole value; a quote inside \'...\' is written twice, inside "..." as \\"'
     if _under_wide_blanks(lines, begin):
         return "blank lines at the start of a block scalar have more spaces than its text; remove these spaces"
@@ -197,10 +226,10 @@ def _special_hint(fault: Fault, lines: Lines, begin: int) -> str | None:
 
 def _under_wide_blanks(lines: Lines, offset: int) -> bool:
     """Whether above are the sign of a block scalar and blank lines only, one of them with more spaces than this one."""
-    number, column = lines.place(offset)
+    line_number, column = lines.place(offset)
     wide = False
-    for number in range(number - 1, max(0, number - _BLANKS), -1):
-        start, end = lines.bounds(lines.starts[number - 1])
+    for above in range(line_number - 1, max(0, line_number - _BLANKS), -1):
+        start, end = lines.bounds(lines.starts[above - 1])
         line = lines.text[start:end]
         if line.strip():
             return wide and _BLOCK_OPENS.search(line) is not None
