@@ -80,9 +80,7 @@ class Actions:
 
     def _unknown_field(self, key: Scalar, kind: ToolKind, label: str) -> None:
         known = kind.fields or frozenset()
-        message = (
-            f"the tool {kind.name} does not know the field {quoted(key.text)} (in {label}); known: {listed(known)}"
-        )
+        message = f"unknown field {quoted(key.text)} in {label}; fields of {kind.name}: {listed(known)}"
         if key.text in STEP_KEYS:
             hint: str | None = f'{quoted(key.text)} belongs beside "tool", not in it'
         else:

@@ -8,7 +8,7 @@ a scalar field is a `Scalar`, a free value (args, workload, fields of tools, ...
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Self, TypeAlias, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -175,10 +175,13 @@ def _choice(*allowed: str) -> Place:
     return Place(check, {"enum": sorted(allowed)})
 
 
-def _items(value: object) -> tuple[Node, ...]:
-    if not isinstance(value, Seq):
-        raise _refused("a list", value)
-    return tuple(value.items)
+def _listed(wanted: str) -> BeforeValidator:
+    def items(value: object) -> tuple[Node, ...]:
+        if not isinstance(value, Seq):
+            raise _refused(wanted, value)
+        return tuple(value.items)
+
+    return BeforeValidator(items)
 
 
 _OBJECT: Final[dict[str, object]] = {"type": "object"}
@@ -198,7 +201,7 @@ Count: TypeAlias = Annotated[Scalar, Place(_count, {"type": ["integer", "string"
 Seconds: TypeAlias = Annotated[Scalar, Place(_seconds, {"type": ["number", "string"], "minimum": 0})]
 Flag: TypeAlias = Annotated[Scalar, Place(_flag, {"type": ["boolean", "string"]})]
 _T = TypeVar("_T")
-Items: TypeAlias = Annotated[tuple[_T, ...], BeforeValidator(_items)]
+Items: TypeAlias = Annotated[tuple[_T, ...], _listed("a list")]
 
 
 # -- models ----------------------------------------------------------------------------------------------------------
@@ -208,6 +211,8 @@ class Model(BaseModel):
     """A mapping of the playbook. `node` is the mapping itself, with the places of its keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    wanted: ClassVar[str] = "a mapping"
+    """What a value of another type should have been."""
     _node: Map = PrivateAttr()
 
     @property
@@ -219,7 +224,7 @@ class Model(BaseModel):
     @classmethod
     def _from_node(cls, value: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(value, Map):
-            raise _refused("a mapping", value)
+            raise _refused(cls.wanted, value)
         made = handler({key.text: inner for key, inner in value.entries})
         made._node = value
         return made
@@ -256,6 +261,7 @@ class ToolSpec(Model):
     """DOC-6: a kind and its fields. Which fields a kind has is said by `tools`."""
 
     model_config = ConfigDict(extra="allow")
+    wanted: ClassVar[str] = 'a mapping with "kind"'
     kind: Text
     args: ToolArgs | None = None
     asserted: Assert | None = Field(default=None, alias="assert")
@@ -289,8 +295,12 @@ class Loop(Model):
 class NextEntry(Model):
     """DOC-7, NXT-1."""
 
+    wanted: ClassVar[str] = 'a step name or a mapping with "step" and "args"'
     step: Name
     args: FreeMap | None = None
+
+
+Transitions: TypeAlias = Annotated[tuple[NextEntry, ...], _listed("a step name or a list of them")]
 
 
 class CollectFrom(Model):
@@ -366,7 +376,7 @@ class Action(Model):
     ) = None
     sink: SinkSpec | None = None
     log: Plain | None = None
-    next: Items[NextEntry] | None = None
+    next: Transitions | None = None
     call: FreeMap | None = None
     retry: RetrySpec | None = None
     skip: SkipSpec | None = None
@@ -377,7 +387,7 @@ class CaseRule(Model):
     """DOC-8."""
 
     when: Condition
-    then: Items[Action]
+    then: Annotated[tuple[Action, ...], _listed("a mapping or a list of mappings")]
 
 
 class StepSpec(Model):
@@ -389,7 +399,7 @@ class StepSpec(Model):
     tool: ToolSpec | None = None
     loop: Loop | None = None
     case: Items[CaseRule] | None = None
-    next: Items[NextEntry] | None = None
+    next: Transitions | None = None
     sink: SinkSpec | None = None
     vars: FreeMap | None = None
     join: Annotated[Scalar, _choice("each", "all")] | None = None

@@ -81,13 +81,19 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def close_to(word: str, allowed: Iterable[str]) -> str | None:
-    """The hint `did you mean "x"?`, if an allowed name is close to the word."""
+def closest(word: str, allowed: Iterable[str]) -> str | None:
+    """The allowed name that is written most like the word, if one is like it at all."""
     from difflib import get_close_matches  # only needed where something is wrong already
 
     names = sorted(allowed)
     near = get_close_matches(word, names, 1, 0.6) or [n for n in names if n.lower() == word.lower()]
-    return f"did you mean {quoted(near[0])}?" if near else None
+    return near[0] if near else None
+
+
+def close_to(word: str, allowed: Iterable[str]) -> str | None:
+    """The hint `did you mean "x"?`, if an allowed name is close to the word."""
+    near = closest(word, allowed)
+    return f"did you mean {quoted(near)}?" if near else None
 
 
 def described(node: Node) -> str:

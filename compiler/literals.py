@@ -60,7 +60,8 @@ class Literals:
             source, offset = strip_braces(node.text)
         except TextAround:
             message = f"{label} is one expression, in braces or bare, and {quoted(node.text)} has text around it"
-            self._findings.add(TEXT_AROUND, message, node.span)
+            hint = "put all of it inside one pair of braces, or leave the braces away"
+            self._findings.add(TEXT_AROUND, message, node.span, hint=hint)
             return None
         except ExpressionError as error:
             message = f"{label} is no expression: {error.message}"

@@ -73,17 +73,17 @@ class _Lowering:
         label = f"step {quoted(name)}"
         tool = self._actions.tool(spec.tool, label) if spec.tool else None
         loop = self._loop(spec.loop, spec.node, label) if spec.loop else None
-        rules = tuple(self._rule(rule, i, name, tool, loop) for i, rule in enumerate(spec.case or ()))
+        case = [self._rule(rule, i, name, tool, loop) for i, rule in enumerate(spec.case or ())]
         key = spec.node.key("next")
         following = None
         if spec.next is not None and key:
-            following = self._actions.transition(name, spec.next, None, _structural(rules), key.span)
+            following = self._actions.transition(name, spec.next, None, _structural(case), key.span)
         return ir.Step(
             name=name,
             args=self._entries(spec.args, spec.step.span),
             tool=tool,
             loop=loop,
-            rules=rules,
+            rules=tuple(rule for rule, _ in case),
             next=following,
             vars=self._literals.entries(spec.vars) if spec.vars else None,
             sink=self._sink(spec, label),
@@ -111,7 +111,8 @@ class _Lowering:
 
     def _rule(
         self, spec: document.CaseRule, index: int, step: str, tool: ir.Tool | None, loop: ir.Loop | None
-    ) -> ir.Rule:
+    ) -> tuple[ir.Rule, TakenOn]:
+        """A rule, and the outcomes for which it can fire."""
         when: ir.Expression | bool | None
         if isinstance(spec.when.value, bool):
             when = spec.when.value
@@ -123,7 +124,7 @@ class _Lowering:
         data, controls = self._block(spec, at)
         control = next((c for c in controls if isinstance(c, ir.Next)), controls[0] if controls else None)
         parts = [*data, *([control] if control else [])]
-        return ir.Rule(
+        made = ir.Rule(
             index=index,
             when=known.when,
             events=known.events,
@@ -134,6 +135,7 @@ class _Lowering:
             span=spec.node.span,
             conflicting=tuple(c.span for c in controls[1:]),
         )
+        return made, known.taken_on
 
     def _block(self, spec: document.CaseRule, at: Context) -> tuple[list[ir.DataAction], list[ir.ControlAction]]:
         data: list[ir.DataAction] = []
@@ -158,7 +160,7 @@ class _Lowering:
         workflow = root.get("workflow")
         fix = appended_step(Text(self._text), workflow, ir.END) if isinstance(workflow, Seq) else None
         message = 'the step "end" is not declared; it is a step without a tool'
-        self._findings.add(UNDECLARED_END, message, edge.span, fix=fix)
+        self._findings.add(UNDECLARED_END, message, edge.span, hint='add "- step: end"', fix=fix)
         nothing = ir.MapValue((), edge.span)
         return ir.Step(
             name=ir.END,
@@ -187,13 +189,13 @@ def _joined(first: tuple[str, ...], more: tuple[Scalar, ...]) -> tuple[str, ...]
     return tuple(dict.fromkeys([*first, *(name.text for name in more)]))
 
 
-def _structural(rules: tuple[ir.Rule, ...]) -> TakenOn:
+def _structural(case: list[tuple[ir.Rule, TakenOn]]) -> TakenOn:
     """The outcomes for which the structural `next` can be taken.
 
     RUL-8: not by a run that fails. An error that a rule handles without a transition of its own (RUL-7) leads to it.
     """
-    for rule in rules:
+    for rule, fires_on in case:
         handles = isinstance(rule.control, ir.Skip) or any(isinstance(action, ir.SetResult) for action in rule.data)
-        if rule.error_aware and rule.events and handles and not isinstance(rule.control, ir.Next | ir.Fail):
+        if fires_on != "success" and handles and not isinstance(rule.control, ir.Next | ir.Fail):
             return "both"
     return "success"

@@ -16,7 +16,7 @@ from .edits import Text
 from .findings import TOLERATED_KEY, Findings, is_null, quoted, string_of
 from .nodes import Map, Node, Scalar, Seq
 from .spellings import Entry, Spellings, named
-from .tools import ToolKind, tool_kind
+from .tools import ALL_FIELDS, ToolKind, tool_kind
 
 TOLERATED: Final = ("executor", "tracing", "spec")
 """DOC-3."""
@@ -128,8 +128,10 @@ class _Normaliser:
             inner = [(named("kind", k) if k is kind else k, v) for k, v in sink.entries]
             sink, key = Map([(named("tool", kind), Map(inner, sink.span))], sink.span), named("tool", kind)
         tool = sink.get("tool")
-        if key is None or not isinstance(tool, Map):
-            return sink
+        if key is None:
+            return Map([(k, v) for k, v in sink.entries if k.text not in ALL_FIELDS], sink.span)
+        if not isinstance(tool, Map):
+            return Map([(key, tool)] if tool else [], sink.span)
         beside = [(k, v) for k, v in sink.entries if k.text != "tool"]
         tool = v1.v2_tool(Map(_merged(tool.entries, beside), tool.span), place, self._findings)
         return Map([(key, self._spell.sink_tool(tool, place))], sink.span)
@@ -198,7 +200,7 @@ class _Normaliser:
         if isinstance(value, Map) and value.key("step"):
             fix = edits.listed_mapping(self._text, value)
             self._spell.note('"next" as a mapping', "a list of {step, args}", label, value.span, fix)
-        elif isinstance(value, Map):
+        elif isinstance(value, Map) or (isinstance(value, Scalar) and string_of(value) is None):
             return value
         items = value.items if isinstance(value, Seq) else [value]
         entries: list[Node] = []

@@ -25,7 +25,7 @@ from .findings import (
     string_of,
 )
 from .nodes import Map, Node, Scalar, Seq
-from .tools import SINK_KIND_SYNONYMS, SINK_SYNONYMS, ToolKind, tool_kind
+from .tools import ALL_FIELDS, SINK_KIND_SYNONYMS, SINK_SYNONYMS, ToolKind, tool_kind
 
 Entry = tuple[Scalar, Node]
 STORE_ROOTS: Final = ("ctx", "vars")
@@ -162,7 +162,7 @@ class Spellings:
         return entries
 
     def collect(self, key: Scalar, value: Node, label: str) -> None:
-        """`into` names a store variable (COL-2). The form of COL-3 gets a note and stays: nothing else says the same."""
+        """`into` names a store variable (COL-2). The form of COL-3 gets a note and stays: it has no other spelling."""
         if not isinstance(value, Map):
             return
         into = value.get("into")
@@ -219,8 +219,8 @@ class Spellings:
         return Map([*own, (named(OVERRIDES, key), Map(fields, value.span))], value.span)
 
     def _override(self, name: str, kind: ToolKind) -> bool:
-        """Whether a key of `retry` is a field of the tool. An unknown tool kind may have any field."""
-        return name != "kind" and (kind.fields is None or kind.canonical(name) in kind.fields)
+        """Whether a key of `retry` is a field of the tool."""
+        return name in ALL_FIELDS if kind.fields is None else kind.canonical(name) in kind.fields
 
 
 _QUOTES: Final = "\"'"

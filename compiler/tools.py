@@ -86,6 +86,10 @@ KINDS: Final[Mapping[str, ToolKind]] = {
 }
 """Every kind that the language has, by name."""
 
+ALL_FIELDS: Final = frozenset().union(
+    *(known.fields or () for known in KINDS.values()), *(known.synonyms for known in KINDS.values())
+)
+"""Every name of a field of some kind, synonyms included."""
 UNKNOWN: Final = ToolKind("", None)
 """Stands for a kind that does not exist, where the rest of the playbook is still looked at."""
 

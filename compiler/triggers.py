@@ -58,41 +58,25 @@ def _fold(when: ir.Expression | bool, event: ir.EventName, response: bool | None
 
 
 def _taken_on(when: ir.Expression | bool, events: tuple[ir.EventName, ...], *, aware: bool, tool: bool) -> TakenOn:
-    """RUL-3: the outcomes of the run for which an edge of the rule can be taken."""
-    failure = aware and any(_fold(when, event, *_failed(event)) is not False for event in events)
-    success = any(_fold(when, event, *_worked(event, tool)) is not False for event in events)
+    """RUL-3: the outcomes of the run's call for which the rule can fire, and so an edge of it be taken."""
+    after = [event for event in events if event in _FAILED] if tool and aware else []
+    failure = any(_fold(when, event, *_FAILED[event]) is not False for event in after)
+    worked = _WORKED if tool else _NO_CALL
+    success = any(_fold(when, event, *worked[event]) is not False for event in events if event in worked)
     if failure:
         return "both" if success else "failure"
     return "success"
 
 
-def _worked(event: ir.EventName, tool: bool) -> tuple[bool | None, bool | None]:
-    """Whether `response` and `error` are defined at an event of a run that did not fail (RUL-4).
+_Defined: TypeAlias = dict[ir.EventName, tuple[bool | None, bool | None]]
+_NO_CALL: Final[_Defined] = {"step.enter": (False, None), "step.exit": (True, None), "loop.done": (True, False)}
+"""Whether `response` and `error` are defined at the events of a run without a call (RUL-4).
 
-    An error that an edge carried here stays bound until the first outcome, so for good where there is no call.
-    """
-    match event:
-        case "step.enter":
-            return False, None
-        case "call.error":
-            return None, True
-        case "call.done" | "loop.done":
-            return True, False
-        case "step.exit":
-            return True, False if tool else None
-    assert_never(event)
-
-
-def _failed(event: ir.EventName) -> tuple[bool | None, bool | None]:
-    """The same for a run whose call failed."""
-    match event:
-        case "call.error":
-            return None, True
-        case "call.done" | "step.exit":
-            return False, True
-        case "step.enter" | "loop.done":
-            return None, None
-    assert_never(event)
+An error that an edge carried here stays bound until the first outcome; None: it depends."""
+_WORKED: Final[_Defined] = _NO_CALL | {"call.done": (True, False), "step.exit": (True, False)}
+"""The same where the call worked."""
+_FAILED: Final[_Defined] = {"call.error": (None, True), "call.done": (False, True), "step.exit": (False, True)}
+"""The same where it failed. At its `call.error` an http call that was answered has a response."""
 
 
 # -- loops -----------------------------------------------------------------------------------------------------------

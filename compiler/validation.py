@@ -16,9 +16,10 @@ from noetl.diagnostics import START_OF_FILE, Kind, Span
 
 from . import document as models
 from . import findings as kinds
-from .findings import Findings, close_to, listed, quoted, string_of
+from .findings import Findings, close_to, closest, listed, quoted, string_of
 from .nodes import Map, Node, Scalar, Seq
 from .spellings import OVERRIDES
+from .tools import ALL_FIELDS
 from .v1 import API
 
 _Path: TypeAlias = "tuple[str | int, ...]"
@@ -96,7 +97,9 @@ def validate(root: Map, findings: Findings) -> models.Document | None:
         except ValidationError as refused:
             cuts = _Cuts()
             trails = _Trails(root)
-            for problem in refused.errors(include_url=False, include_input=False):
+            problems = refused.errors(include_url=False, include_input=False)
+            # A key that is missing may be there, misspelled: unknown keys come first.
+            for problem in sorted(problems, key=lambda p: p["type"] == "missing"):
                 _Problem(trails, problem).report(findings, told, cuts)
             left = _without(root, cuts)
             if left is None:
@@ -165,7 +168,7 @@ class _Problem:
     def report(self, findings: Findings, told: set[tuple[Span, str]], cuts: _Cuts) -> None:
         """Say it, unless it follows from what was said before, and note what has to change.
 
-        `told` holds the keys whose value was refused and cut out, by the span of their owner.
+        `told` holds the keys that were refused or found misspelled, by the span of their owner.
         """
         name = str(self._path[-1]) if self._path else ""
         if self._type == "missing":
@@ -179,11 +182,12 @@ class _Problem:
                 cuts.at(self._path[:-1]).repaired[name] = repair
             return
         key, node = self._trail[-1]
+        owner_span = self._trail[-2][1].span if len(self._trail) > 1 else node.span
         if self._type == "extra_forbidden" and key is not None:
-            self._unknown(key, findings)
+            told.add((owner_span, self._unknown(key, findings)))
         else:
             self._wrong(node, findings)
-            told.add((self._trail[-2][1].span if len(self._trail) > 1 else node.span, name))
+            told.add((owner_span, name))
         cuts.at(self._path).gone = True
 
     # -- the owner of the place --------------------------------------------------------------------------------------
@@ -219,15 +223,25 @@ class _Problem:
             at = named.span if named is not None else owner.entries[0][0].span
         else:
             at = key.span if key is not None else owner.span
-        findings.add(kinds.MISSING_KEY, f"missing key {quoted(name)} in {self._label()}", at)
+        written = [k.text for k, _ in owner.entries] if isinstance(owner, Map) and not findings.crowded else []
+        near = closest(name, written)
+        hint = f"is {quoted(near)} meant to be it?" if near else None
+        findings.add(kinds.MISSING_KEY, f"missing key {quoted(name)} in {self._label()}", at, hint=hint)
 
-    def _unknown(self, key: Scalar, findings: Findings) -> None:
+    def _unknown(self, key: Scalar, findings: Findings) -> str:
+        """Gives the key that is probably meant."""
         model = _MODELS.get(self._inner() + self._form)
         fields = model.model_fields if model else {}
         allowed = {field.alias or name for name, field in fields.items()} - {OVERRIDES}
+        if model is models.Action:
+            allowed.add("step")
         message = f"unexpected key {quoted(key.text)} in {self._label()}; allowed: {listed(allowed)}"
-        hint = None if findings.crowded else close_to(key.text, allowed)
+        near = None if findings.crowded else closest(key.text, allowed)
+        hint = f"did you mean {quoted(near)}?" if near else None
+        if near is None and model in (models.StepSpec, models.WorkbookTask) and key.text in ALL_FIELDS:
+            hint = f'{quoted(key.text)} is a field of a tool; write it under "tool"'
         findings.add(kinds.UNKNOWN_KEY, message, key.span, hint=hint)
+        return near or ""
 
     def _wrong(self, node: Node, findings: Findings) -> None:
         wanted = str(self._context.get("wanted", ""))
