@@ -98,11 +98,12 @@ def _check_numbers(numbers: Iterable[str]) -> None:
 
 def narrow(filter_: Callable[..., object], name: str) -> Callable[..., object]:
     """The filter, with its first argument, called `name`, bounded by `MAX_WIDTH`."""
+    place = 2 if hasattr(filter_, "jinja_pass_arg") else 1  # Jinja's environment may come before the value
 
     @wraps(filter_)
-    def checked(value: object, *args: object, **kwargs: object) -> object:
-        check_width(args[0] if args else kwargs.get(name))
-        return filter_(value, *args, **kwargs)
+    def checked(*args: object, **kwargs: object) -> object:
+        check_width(args[place] if len(args) > place else kwargs.get(name))
+        return filter_(*args, **kwargs)
 
     return checked
 

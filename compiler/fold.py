@@ -36,11 +36,12 @@ _COMPARE: Final[Mapping[str, Callable[..., object]]] = {
     "gteq": operator.ge,
 }
 _UNARY: Final[Mapping[type[nodes.Node], Callable[..., object]]] = {nodes.Neg: operator.neg, nodes.Pos: operator.pos}
-_CANNOT_RAISE: Final = frozenset(
-    ("boolean", "defined", "eq", "false", "float", "integer", "mapping", "ne", "none", "number", "sequence", "string",
-     "true", "undefined", "==", "!=", "equalto", "sameas", "iterable")
-)  # fmt: skip
-"""Tests that give an answer for any value."""
+_CANNOT_RAISE: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("boolean", "defined", "false", "float", "integer", "iterable", "mapping", "none", "number"), 0),
+    **dict.fromkeys(("sequence", "string", "true", "undefined"), 0),
+    **dict.fromkeys(("==", "!=", "eq", "equalto", "ne", "sameas"), 1),
+}
+"""Tests that give an answer for any value, with the number of their arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,8 @@ class Folder:
         defined = self.defined.get(node.name)
         if defined is False:
             return Known(Undefined(name=node.name))
+        if node.name in ("keychain", "secret"):  # nearly all that can be done with one raises
+            return Open(VALUE | RAISES)
         return Open(TRUE if defined and node.name in ("error", "event") else VALUE)
 
     def _getattr(self, node: nodes.Getattr) -> Folded:
@@ -163,13 +166,14 @@ class Folder:
         return result
 
     def _test(self, node: nodes.Test) -> Folded:
-        if node.name in ("defined", "undefined") and isinstance(node.node, nodes.Name):
+        if node.name in ("defined", "undefined") and isinstance(node.node, nodes.Name) and not node.args:
             defined = self.defined.get(node.node.name)
             return Open(BOOLEAN) if defined is None else Known(defined is (node.name == "defined"))
         folded = self._operands(node)
-        if node.name == "in" and folded is not None and _in_nothing(folded[0], folded[1]):
+        if node.name == "in" and folded is not None and len(folded) == 2 and _in_nothing(folded[0], folded[1]):
             return Known(False)
-        ways = BOOLEAN if node.name in _CANNOT_RAISE else BOOLEAN | RAISES
+        sure = folded is not None and _CANNOT_RAISE.get(node.name) == len(folded) - 1 and not node.kwargs
+        ways = BOOLEAN if sure else BOOLEAN | RAISES
         return self._applied(node, folded, SANDBOX.call_test, ways)
 
     # -- operations
@@ -205,7 +209,7 @@ class Folder:
         return Open(ways | RAISES) if folded is None else _strict(folded, run, ways)
 
     def _concat(self, node: nodes.Concat) -> Folded:
-        return _strict([self.fold(part) for part in node.nodes], lambda *parts: joined(parts), VALUE)
+        return _strict([self.fold(part) for part in node.nodes], lambda *parts: joined(parts), VALUE | RAISES)
 
     def _arithmetic(self, node: nodes.BinExpr) -> Folded:
         def run(left: object, right: object) -> object:
@@ -225,7 +229,8 @@ class Folder:
     def _dict(self, node: nodes.Dict) -> Folded:
         keys = [self.fold(pair.key) for pair in node.items]
         values = [self.fold(pair.value) for pair in node.items]
-        return _strict(keys + values, lambda *both: dict(zip(both, both[len(keys) :], strict=False)), TRUE)
+        ways = TRUE if all(isinstance(key, Known) and isinstance(key.value, str) for key in keys) else TRUE | RAISES
+        return _strict(keys + values, lambda *both: dict(zip(both, both[len(keys) :], strict=False)), ways)
 
 
 def _named(node: nodes.Filter | nodes.Test | nodes.Call, rest: tuple[object, ...]) -> dict[str, object]:

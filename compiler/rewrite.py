@@ -51,7 +51,7 @@ class Rewriter(NodeTransformer):
             node.node = nodes.Getitem(nodes.EnvironmentAttribute("functions"), nodes.Const(name), "load")
         self.generic_visit(node)
         if name == "now":
-            return nodes.Filter(nodes.Const(None), "(now)", node.args, node.kwargs, node.dyn_args, node.dyn_kwargs)
+            return nodes.Filter(nodes.Const(None), "(now)", [], [], None, None, lineno=node.lineno)
         return node
 
 

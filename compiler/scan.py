@@ -201,6 +201,8 @@ class _Walker:
         target = node.node
         if isinstance(target, nodes.Name) and target.name not in bound:
             self._known(target.name, target.lineno, "function")
+            if target.name == "now" and (node.args or node.kwargs or node.dyn_args or node.dyn_kwargs):
+                self._problem("now() takes no arguments", node.lineno)
         elif isinstance(target, nodes.Getattr):
             root = _root(target)
             if target.attr not in METHODS and root not in bound:
