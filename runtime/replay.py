@@ -1,14 +1,24 @@
-"""Tool outcomes kept and given again, by run key, call and attempt: for playbooks whose code uses chance."""
+"""Tool outcomes kept and given again, by run key, call and attempt: for playbooks whose code uses chance.
+
+The variable `NOETL_REPLAY` names a JSON file `{"kinds": [...], "outcomes": {<place>: <outcome>}}`. Wherever tools run,
+those kinds then answer what was kept, so that two places can be compared on the same outcomes.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import cast
+from pathlib import Path
+from typing import Final, cast
 
 from noetl.compiler.ir import Json
+from noetl.errors import UsageError
 
 from .ports import Outcome, ResultKind, ToolCall, ToolRunner
+
+
+VARIABLE: Final = "NOETL_REPLAY"
 
 
 def place(request: ToolCall, execution_id: str) -> str:
@@ -66,3 +76,15 @@ class Replayer:
     async def close(self) -> None:
         """Close the real runner."""
         await self._runner.close()
+
+
+def replaying(runner: ToolRunner, execution_id: str, environ: Mapping[str, str]) -> ToolRunner:
+    """The runner itself, or one that replays where `NOETL_REPLAY` is set; UsageError if its file cannot be read."""
+    path = environ.get(VARIABLE)
+    if not path:
+        return runner
+    try:
+        kept = json.loads(Path(path).read_text(encoding="utf-8"))
+        return Replayer(runner, execution_id, kept["outcomes"], frozenset(kept["kinds"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f'{VARIABLE} names "{path}", which holds no recorded outcomes: {error}') from error

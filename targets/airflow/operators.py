@@ -16,6 +16,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from uuid import NAMESPACE_URL, uuid5
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import BaseOperator, BranchMixIn
@@ -92,12 +93,14 @@ class Step(BaseOperator):
 
     async def _run(self, workflow: ir.Workflow, tokens: list[Token], info: ExecutionInfo) -> RunEnd:
         from noetl.runtime.embedded import run_one
+        from noetl.runtime.replay import replaying
         from noetl.runtime.system import SystemClock
         from noetl.runtime.tools import ToolBox
 
         toolbox = ToolBox(_credentials(), folder=Path(self.dag.fileloc).parent)
+        runner = replaying(toolbox, info.execution_id, os.environ)
         try:
-            return await run_one(workflow, self.step, tokens, info, toolbox, SystemClock(), self._show)
+            return await run_one(workflow, self.step, tokens, info, runner, SystemClock(), self._show)
         finally:
             await toolbox.close()
 
@@ -208,8 +211,9 @@ def _execution(context: Context) -> ExecutionInfo:
     from noetl.runtime.scope import ExecutionInfo
 
     ti = context["ti"]
+    identity = uuid5(NAMESPACE_URL, f"airflow:{ti.dag_id}/{ti.run_id}")  # the same in every task of the run
     names = [name.strip() for name in os.environ.get(ALLOW_ENV, "").split(",")]
-    return ExecutionInfo(f"{ti.dag_id}/{ti.run_id}", {name: os.environ[name] for name in names if name in os.environ})
+    return ExecutionInfo(str(identity), {name: os.environ[name] for name in names if name in os.environ})
 
 
 def _first(workflow: ir.Workflow, info: ExecutionInfo, context: Context) -> Token:
