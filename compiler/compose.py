@@ -140,9 +140,10 @@ class Composer:
             if self._refuse_colons and error.problem == "found unexpected ':'":
                 raise ColonRefused from None
             since = error.context_mark.index if error.context_mark else None
-            quote = self._quote_before(error.problem_mark.index)
-            fault = errors.Fault(error.problem or "", error.context or "", error.problem_mark.index, since, quote)
-            self._syntax_error(fault)
+            at = error.problem_mark.index
+            bracket = next((o.start for o in reversed(self._stack) if self._text[o.start] in "[{"), None)
+            quote = self._quote_before(at)
+            self._syntax_error(errors.Fault(error.problem or "", error.context or "", at, since, bracket, quote))
         except YAMLError as error:
             self._report(errors.INVALID_YAML, f"YAML cannot be read: {errors.shortened(str(error))}", START_OF_FILE)
         raise Stop
@@ -163,7 +164,7 @@ class Composer:
             found = errors.unquoted_template(self._lines, opened, None, self._path)
         if found.kind is errors.UNQUOTED_TEMPLATE:
             place = (found.span.line, found.span.column)
-            self.diagnostics = [d for d in self.diagnostics if (d.span.line, d.span.column) != place]
+            self.diagnostics = [d for d in self.diagnostics if (d.span.line, d.span.column) < place]
         self.diagnostics.append(found)
 
     def _report(

@@ -110,7 +110,7 @@ def _other_reading(text: str, value: int | None) -> str | None:
         other = _integer_11(match)
         if other == value:
             return None
-        return f"the integer {other}" if other is not None and len(text) <= _SHOWN else "an integer"
+        return f"the integer {other}" if len(text) <= _SHOWN else "an integer"
     if _FLOAT_11.fullmatch(text) or _SIXTY_FLOAT_11.fullmatch(text):
         return "a float"
     if _TIME_11.fullmatch(text):
@@ -119,7 +119,7 @@ def _other_reading(text: str, value: int | None) -> str | None:
 
 
 def _integer_11(match: re.Match[str]) -> int | None:
-    """The integer of YAML 1.1, or None if it has no digits or too many."""
+    """The integer of YAML 1.1; None if it has no digit, or more than any integer here may have."""
     kind = match.lastgroup or ""
     digits = match[kind].replace("_", "")
     if not digits or len(digits) > MAX_INTEGER_DIGITS:

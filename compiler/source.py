@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TextIO
 
 from noetl.diagnostics import START_OF_FILE, Diagnostic, in_order
 
@@ -48,7 +48,10 @@ def read(path: str) -> SourceText:
     """Read the file `path`, or standard input for `-`."""
     try:
         if path == "-":
-            return SourceText(STDIN, sys.stdin.buffer.read(MAX_BYTES + 1))
+            stdin: TextIO | None = sys.stdin  # None where the process was started without one
+            if stdin is None:
+                raise OSError("there is no standard input")
+            return SourceText(STDIN, stdin.buffer.read(MAX_BYTES + 1))
         with open(path, "rb") as file:
             return SourceText(path, file.read(MAX_BYTES + 1))
     except (OSError, ValueError) as error:  # ValueError: a path that holds NUL, a closed stream

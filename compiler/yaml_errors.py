@@ -54,7 +54,7 @@ class _Known:
 
 
 _TAB: Final = _Known("a tab stands where YAML wants spaces", 'indent with spaces, and put one after "-" and ":"')
-_UNCLOSED: Final = _Known('"{char}" is never closed', None, context=True)
+_UNCLOSED: Final = _Known('"{char}" is never closed', None)
 _CLOSED_LATE: Final = _Known(
     "the quote that opens here is closed on a later line, with more text after it",
     "add the closing {char} in its place",
@@ -116,6 +116,8 @@ class Fault:
     context: str
     at: int
     since: int | None
+    bracket: int | None
+    """Where the innermost list or map in brackets starts that is open."""
     quote: int | None
     """Where a quoted scalar starts that ends right before `at`."""
 
@@ -176,8 +178,8 @@ def _choose(fault: Fault, lines: Lines) -> tuple[_Known, int]:
         known = _TAB
     elif fault.context.endswith(" a tag") or fault.problem == "found undefined tag handle":
         known = _TAG
-    elif known is _OPEN and fault.at > last:
-        known = _UNCLOSED
+    elif fault.bracket is not None and fault.at > last:
+        return _UNCLOSED, fault.bracket
     elif known is _NO_VALUE:
         keyless = _line_without_colon(lines, fault.at)
         if keyless is not None:
