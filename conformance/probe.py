@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -122,7 +123,7 @@ Script: TypeAlias = "Mapping[str, Sequence[Mapping[str, object]] | Answer]"
 class Probe:
     """The server, on its own threads: `with Probe(script) as probe:` starts and stops it. Any thread may ask it."""
 
-    def __init__(self, script: Script | None = None, port: int = 0) -> None:
+    def __init__(self, script: Script | None = None, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self._answers: dict[str, Answer] = {}
         self._counts: dict[str, int] = {}
         self._seen: list[Seen] = []
@@ -131,12 +132,21 @@ class Probe:
         for label, replies in (script or {}).items():
             self._answers[label.strip("/")] = replies if callable(replies) else _in_turn(label, replies)
         self._server = _Server(("127.0.0.1", port), self)
+        self._scheme = "http"
+        if tls:
+            self._scheme = "https"
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), name="probe")
 
     @property
     def url(self) -> str:
         """The address, without a slash at the end."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def connections(self) -> int:
+        """How many connections were made so far."""
+        return self._server.connections
 
     @property
     def requests(self) -> list[Seen]:
@@ -189,12 +199,14 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], probe: Probe) -> None:
         self.probe = probe
+        self.connections = 0
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
         super().__init__(address, _Handler)
 
     def opened(self, connection: socket.socket) -> None:
         with self._guard:
+            self.connections += 1
             self._open.add(connection)
 
     def closed(self, connection: socket.socket) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
 import httpx
@@ -114,10 +115,8 @@ def make(place: Place) -> KindRunner:
     return Http(place)
 
 
-def _no_cookies() -> httpx.Cookies:
-    from http.cookiejar import CookieJar, DefaultCookiePolicy
-
-    return httpx.Cookies(CookieJar(DefaultCookiePolicy(allowed_domains=[])))
+def _no_cookies() -> CookieJar:
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
 async def _content(response: httpx.Response) -> bytes:

@@ -91,6 +91,8 @@ def _assigns(table: symtable.SymbolTable, name: str) -> bool:
     """Whether the module, or a function that declares it global, assigns `name`."""
     if name in table.get_identifiers():
         symbol = table.lookup(name)
-        if (symbol.is_assigned() or symbol.is_imported()) and (table.get_type() == "module" or symbol.is_declared_global()):
+        if (symbol.is_assigned() or symbol.is_imported()) and (
+            table.get_type() == "module" or symbol.is_declared_global()
+        ):
             return True
     return any(_assigns(child, name) for child in table.get_children())

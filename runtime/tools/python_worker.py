@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 from noetl.compiler.values import NotSerializable, to_json
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Awaitable, Callable
 
 MODULE = "noetl_step"
@@ -177,7 +178,7 @@ def _wrapped(code: str, file: str) -> CodeType:
 
     tree = ast.parse(code, file)
     body = [cast("ast.stmt", Unannotated().visit(statement)) for statement in tree.body]
-    start = next((i for i, s in enumerate(body) if not (isinstance(s, ast.ImportFrom) and s.module == "__future__")), 0)
+    start = next(i for i, s in enumerate(body) if not _stays_first(i, s))
     function = cast("ast.FunctionDef", ast.parse(f"def {MODULE}(): pass", file).body[0])
     function.name, function.body = BODY, body[start:]
     tree.body = [*body[:start], function]
@@ -187,6 +188,14 @@ def _wrapped(code: str, file: str) -> CodeType:
     if names:
         function.body.insert(0, ast.fix_missing_locations(ast.Global(names, lineno=1, col_offset=0)))
     return compile(tree, file, "exec", dont_inherit=True)
+
+
+def _stays_first(index: int, statement: ast.stmt) -> bool:
+    """Whether a statement has to stay at the beginning of a module: its docstring, and imports from `__future__`."""
+    import ast
+
+    future = isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+    return future or (index == 0 and isinstance(statement, ast.Expr))
 
 
 def _message(error: BaseException) -> str:

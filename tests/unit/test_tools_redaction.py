@@ -49,11 +49,7 @@ def test_every_form(redactor: Redactor, form: str) -> None:
     assert text.startswith("before ")
     assert text.endswith(" after")
     assert redactor.holds(form)
-    for length in range(8, len(form) + 1):
-        if redactor.holds(form[:length]):
-            break
-    else:
-        pytest.fail("the form itself is not known")
+    assert not redactor.holds(text)
 
 
 def test_values_are_redacted_everywhere_and_otherwise_equal(redactor: Redactor) -> None:
