@@ -111,7 +111,9 @@ def test_a_kind_is_a_module(own_kind: Mapping[str, str]) -> None:
 
 
 def test_importing_the_tools_loads_no_client() -> None:
-    code = "import sys, noetl.runtime.tools; print([m for m in ('httpx', 'noetl.runtime.tools.python') if m in sys.modules])"
+    code = (
+        "import sys, noetl.runtime.tools as t; print([m for m in ('httpx', *t.RUNNERS.values()) if m in sys.modules])"
+    )
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
 
 
@@ -180,15 +182,10 @@ def test_no_secret_comes_back_from_http() -> None:
 
     with Probe({"x": echo}) as probe:
         secret = SecretText(("key-", SecretRef("canary")))
-        fields: dict[str, object] = {
-            "method": "POST",
-            "params": {"key": secret},
-            "body": {"s": [secret]},
-            "auth": "login",
-        }
+        echoed = tool("http", method="POST", params={"key": secret}, body={"s": [secret]}, auth="login")
         outcomes = run(
-            tool("http", url=f"{probe.url}/x", **fields),
-            tool("http", url=f"{probe.url}/x?fail=1", **fields),
+            replace(echoed, fields={**echoed.fields, "url": f"{probe.url}/x"}),
+            replace(echoed, fields={**echoed.fields, "url": f"{probe.url}/x?fail=1"}),
             tool("http", url=SecretText(("http://127.0.0.1:9/", SecretRef("token")))),
             credentials=MappedCredentials(STORE),
         )
