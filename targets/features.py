@@ -48,7 +48,7 @@ class Use:
 
 
 def used(workflow: ir.Workflow) -> Iterator[Use]:
-    """The uses of features that a target may refuse, in the steps that `start` reaches and the tasks that these run."""
+    """The uses of features that targets may refuse, in the steps that `start` reaches and the tasks that these run."""
     steps, cycles = walk(workflow)
     for cycle in cycles:
         trail = " -> ".join([cycle[0].source, *(edge.target for edge in cycle)])

@@ -21,9 +21,6 @@ TOOL: Final = kind("NTL504", "tool-on-target", Severity.ERROR, "a tool of a kind
 COPIES: Final = kind(
     "NTL505", "many-copies-on-target", Severity.ERROR, "more tokens at a step than a plan makes copies"
 )
-SCRIPT: Final = kind(
-    "NTL506", "script-on-target", Severity.ERROR, "code or SQL from elsewhere, on a target that fetches none"
-)
 
 _IN_TASK: Final = "by the runtime inside the step's task"
 _NO_RUNNER: Final = "nothing runs this kind of tool there"
@@ -71,7 +68,7 @@ TABLE: Final[tuple[Capability, ...]] = (
     _emulated("store", "as one JSON string per task in XCom"),
     _emulated("workload", "`params` for the form, the conf of the DAG run as payload"),
     _emulated("credentials", "from Airflow Connections, or from the worker's environment"),
-    Capability("script", "refused", "scripts are not fetched", SCRIPT, "todo", None, VERSIONS),
+    _emulated("script", "by the runtime inside the step's task; a relative path starts at the folder of the DAG file"),
     _emulated("tool-http"),
     _emulated("tool-python"),
     _emulated("tool-workbook"),

@@ -57,7 +57,8 @@ with DAG(
 ) as dag:
 '''
 _TAIL: Final = """
-    verdict = Verdict(task_id="verdict", playbook=playbook)
+    # It waits for everything, but never directly below a branch step, which would skip it.
+    verdict = Verdict(task_id="verdict", trigger_rule=TriggerRule.ALL_DONE)
     [task for task in dag.tasks if not isinstance(task, BranchStep | Verdict)] >> verdict
     dag.add_result(verdict.output)
 """

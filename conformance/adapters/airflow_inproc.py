@@ -1,0 +1,167 @@
+"""The process side of `airflow`: cases are a file in the home folder, an answer per line leaves on standard output.
+
+What is real: the parser of DAG files (one bag of one bundle), serialisation, the scheduling decisions of a DAG run, the
+execution API, XCom and task code. What is not: processes for tasks, a scheduler loop, a real database server.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+Case = Mapping[str, Any]
+Answer = dict[str, Any]
+POLL: Final = 0.002
+"""Seconds that `dag.test()` sleeps, in place of 1, in a pass that ran no task."""
+DAG_MODULE: Final = "airflow.sdk.definitions.dag"
+
+
+def main() -> None:
+    """Run the cases in rounds, in each of which a DAG id has one file."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever tasks print goes to the log
+    cases: list[Case] = json.loads((Path(os.environ["AIRFLOW_HOME"]) / "cases.json").read_text("utf-8"))
+    _shorten_polls()
+    _settle_empty_tasks()
+    run = _Runner()
+    for number, chosen in enumerate(_rounds(cases)):
+        run.load(Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]) / f"round{number}", [cases[n] for n in chosen])
+        for n in chosen:
+            print(json.dumps({"case": n, **run.case(cases[n])}), file=answers, flush=True)
+
+
+def _rounds(cases: list[Case]) -> Iterator[list[int]]:
+    left = list(range(len(cases)))
+    while left:
+        files: dict[str, str] = {}
+        chosen = [n for n in left if files.setdefault(cases[n]["dag_id"], cases[n]["content"]) == cases[n]["content"]]
+        left = [n for n in left if n not in chosen]
+        yield chosen
+
+
+class _Runner:
+    """Airflow with one bundle."""
+
+    def __init__(self) -> None:
+        from airflow.dag_processing import dagbag
+        from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+        make_manager: Any = DagBundlesManager  # not typed
+        manager = make_manager()
+        manager.sync_bundles_to_db()
+        self._bundle = next(iter(manager.get_all_dag_bundles()))
+        self._bundle.initialize()
+        self._bag = dagbag.BundleDagBag
+        self._sync = dagbag.sync_bag_to_db
+        self._dags: dict[str, DAG] = {}
+        self._problems: dict[str, str] = {}
+        # `load` does it once for all; dag.test() would parse the whole folder again for every run.
+        _replace(dagbag, "BundleDagBag", lambda *_, **__: None)
+        _replace(dagbag, "sync_bag_to_db", lambda *_, **__: None)
+        _replace(DagBundlesManager, "sync_bundles_to_db", lambda *_, **__: None)
+
+    def load(self, folder: Path, cases: list[Case]) -> None:
+        """Parse and register the files of a round."""
+        folder.mkdir()
+        for case in cases:
+            (folder / f"{case['dag_id'][:200]}.py").write_bytes(case["content"].encode())
+        bag = self._bag(dag_folder=folder, bundle_path=self._bundle.path, bundle_name=self._bundle.name)
+        self._sync(bag, self._bundle.name, self._bundle.version)
+        self._dags = dict(bag.dags)
+        self._problems = {Path(file).stem: text for file, text in bag.import_errors.items()}
+
+    def case(self, case: Case) -> Answer:
+        """One DAG run."""
+        dag = self._dags.get(case["dag_id"])
+        if dag is None:
+            found = self._problems.get(case["dag_id"][:200], f"the file has no DAG {case['dag_id']}")
+            return {"state": None, "tasks": {}, "verdict": None, "problem": found}
+        try:
+            with _environment(case["env"]):
+                run = dag.test(run_conf=dict(case["conf"]))
+        except Exception:
+            return {"state": None, "tasks": {}, "verdict": None, "problem": traceback.format_exc()}
+        return {"problem": None, **_outcome(run)}
+
+
+def _outcome(run: Any) -> Answer:
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        tasks = {
+            ti.task_id: str(getattr(ti.state, "value", ti.state)) for ti in run.get_task_instances(session=session)
+        }
+        value = session.scalar(
+            select(XComModel.value).where(
+                XComModel.dag_id == run.dag_id,
+                XComModel.run_id == run.run_id,
+                XComModel.task_id == "verdict",
+                XComModel.key == "return_value",
+                XComModel.dag_result.is_(True),
+            )
+        )
+    text = value
+    while isinstance(text, str):
+        text = json.loads(text)
+    return {"state": str(getattr(run.state, "value", run.state)), "tasks": tasks, "verdict": text}
+
+
+@contextmanager
+def _environment(names: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(names)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _shorten_polls() -> None:
+    """`dag.test()` imports `time` locally, so its sleep is told from others by who calls."""
+    sleep = time.sleep
+
+    def shortened(seconds: float) -> None:
+        caller = sys._getframe(1)
+        polling = caller.f_code.co_name == "test" and caller.f_globals.get("__name__") == DAG_MODULE
+        sleep(POLL if polling else seconds)
+
+    _replace(time, "sleep", shortened)
+
+
+def _settle_empty_tasks() -> None:
+    """The scheduler sets an empty task to success itself; `dag.test()` would run it like any other."""
+    from airflow.providers.standard.operators.empty import EmptyOperator
+
+    module = importlib.import_module(DAG_MODULE)
+    run_task = module._run_task
+
+    def settle(*, ti: Any, task: Any, run_triggerer: bool = False) -> Any:
+        if isinstance(task, EmptyOperator):
+            return ti.set_state("success")
+        return run_task(ti=ti, task=task, run_triggerer=run_triggerer)
+
+    _replace(module, "_run_task", settle)
+
+
+def _replace(owner: Any, name: str, new: Callable[..., Any]) -> None:
+    """Put `new` in a place of Airflow; AttributeError if this version has no such place."""
+    getattr(owner, name)
+    setattr(owner, name, new)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Emitted DAGs on real Airflow: the outcome is the reference runtime's, and the one that the case says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from noetl.compiler.frontend import compile_source
+from noetl.compiler.ir import Json
+from noetl.conformance.adapters.airflow import AirflowCase, AirflowRun, run_in_airflow
+from noetl.conformance.judge import differences
+from noetl.runtime.credentials import EnvironmentCredentials
+from noetl.runtime.embedded import execute
+from noetl.runtime.scope import ExecutionInfo
+from noetl.runtime.system import RandomIds, SystemClock
+from noetl.runtime.tools import ToolBox
+from noetl.targets.airflow import TARGET
+from noetl.targets.base import Compiled, Source
+
+from .airflow_cases import DATA, SHAPES, Case
+
+CACHE = Path(__file__).parents[2] / ".cache"
+CASES = {case.name: case for case in (*SHAPES, *DATA)}
+
+
+def compiled(case: Case) -> Compiled:
+    found = compile_source(case.text, f"{case.name}.yaml")
+    assert found.workflow is not None
+    assert found.ok, found.diagnostics
+    return TARGET.compile(Source(found.path, found.text, found.workflow))
+
+
+def reference(case: Case) -> dict[str, Json]:
+    """The object of `noetl run --json`."""
+    workflow = compile_source(case.text, f"{case.name}.yaml").workflow
+    assert workflow is not None
+    allowed = [name.strip() for name in case.env.get("NOETL_ALLOW_ENV", "").split(",")]
+    info = ExecutionInfo(RandomIds().execution_id(), {n: v for n, v in case.env.items() if n in allowed})
+
+    async def run() -> dict[str, Json]:
+        toolbox = ToolBox(EnvironmentCredentials(case.env), environ=case.env)
+        try:
+            return (await execute(workflow, case.payload, info, toolbox, SystemClock())).summary()
+        finally:
+            await toolbox.close()
+
+    return asyncio.run(run())
+
+
+def conf(case: Case) -> Mapping[str, Json]:
+    if case.name == "the_payload_as_one_text":
+        return {"noetl_payload": json.dumps(case.payload)}
+    return case.payload
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[str, AirflowRun]:
+    """Every case on Airflow, in one process."""
+    batch = []
+    for case in CASES.values():
+        made = compiled(case)
+        batch.append(AirflowCase(made.identity, made.content, conf(case), case.env))
+    return dict(zip(CASES, run_in_airflow(batch, time_limit=250, cache=CACHE), strict=True))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_outcome_is_the_same_on_airflow(runs: dict[str, AirflowRun], name: str) -> None:
+    case, run = CASES[name], runs[name]
+    assert run.problem is None
+    assert run.verdict is not None
+    assert differences(reference(case), run.verdict) == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_outcome_is_what_the_case_says(runs: dict[str, AirflowRun], name: str) -> None:
+    case, run = CASES[name], runs[name]
+    assert run.verdict is not None
+    assert run.verdict["status"] == case.status
+    assert run.state == {"completed": "success", "failed": "failed"}[case.status]
+    shown = run.verdict["runs"]
+    assert isinstance(shown, list)
+    assert " ".join(str(r["step"]).replace(" ", "_") for r in shown if isinstance(r, dict)) == case.runs
+    if case.output is not None:
+        assert run.verdict["output"] == case.output
+    assert {task: run.tasks.get(task) for task in case.states} == dict(case.states)
+
+
+def test_the_workload_of_a_failed_start_is_told(runs: dict[str, AirflowRun]) -> None:
+    verdict = runs["the_workload_cannot_be_rendered"].verdict
+    assert verdict is not None
+    assert verdict["runs"] == []
+    error = verdict["error"]
+    assert isinstance(error, dict)
+    assert error["type"] == "TemplateError"
