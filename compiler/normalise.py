@@ -13,7 +13,7 @@ from noetl.diagnostics import Span
 
 from . import edits, v1
 from .edits import Text
-from .findings import TOLERATED_KEY, Findings, is_null, quoted, string_of
+from .findings import MARKER, TOLERATED_KEY, Findings, is_null, quoted, string_of
 from .nodes import Map, Node, Scalar, Seq
 from .spellings import Entry, Spellings, named
 from .tools import ALL_FIELDS, ToolKind, tool_kind
@@ -80,7 +80,18 @@ class _Normaliser:
                     rules = [self._rule(r, kind, label) if isinstance(r, Map) else r for r in value.items]
                     value = Seq(rules, value.span)
             entries.append((key, value))
-        return Map(entries, step.span)
+        return self._marker(Map(entries, step.span), label)
+
+    def _marker(self, step: Map, label: str) -> Map:
+        """DOC-5: a step with none of `tool`, `case` and `next` has neither a loop nor a sink (NTL134)."""
+        if any(step.key(name) for name in ("tool", "case", "next")):
+            return step
+        for name in ("loop", "sink"):
+            key = step.key(name)
+            if key:
+                message = f'"{name}" in {label} has no effect: the step has no "tool", no "case" and no "next"'
+                self._findings.add(MARKER, message, key.span)
+        return Map([(k, v) for k, v in step.entries if k.text not in ("loop", "sink")], step.span)
 
     def _task(self, task: Map) -> Map:
         label = f"workbook task {quoted(string_of(task.get('name')) or '?')}"

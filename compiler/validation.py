@@ -205,7 +205,7 @@ class _Problem:
             noun, name_key = _OWNERS[str(head)]
             item = self._trail[2][1] if len(self._trail) > 2 else None
             name = string_of(item.get(name_key)) if isinstance(item, Map) else None
-            holder = f"{noun} {quoted(name)}" if name else f"{noun} {int(path[1]) + 1}"
+            holder = f"{noun} {quoted(name)}" if name else f"an entry of {quoted(str(head))}"
             path = path[2:]
         inner = next((part for part in reversed(path) if isinstance(part, str)), None)
         if inner is None:
@@ -262,8 +262,7 @@ class _Problem:
     def _subject(self) -> str:
         last = self._path[-1] if self._path else ""
         if isinstance(last, int):
-            label = self._label()
-            return f"item {last + 1} of {label}"
+            return f"an entry of {self._label()}"
         label = self._label()
         return quoted(last) if label == "the playbook" else f"{quoted(last)} in {label}"
 
