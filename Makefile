@@ -25,7 +25,7 @@ demo: setup ## Compile two playbooks, run them on the runtime and on real Airflo
 	@$(BIN)/python scripts/demo.py
 
 test: setup ## Run the tests; ARGS='-k name' is passed to pytest.
-	@$(BIN)/pytest tests --ignore=tests/bench --ignore=tests/corpus --ignore=tests/fuzz $(ARGS)
+	@$(BIN)/pytest tests --ignore=tests/bench --ignore=tests/corpus --ignore=tests/fuzz -m "not wheel" $(ARGS)
 
 corpus: setup ## Check the playbooks of NOETL_CORPUS (default ../shared/playbooks) against what is kept of them.
 ifeq ($(NOETL_CORPUS),)
