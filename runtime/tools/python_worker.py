@@ -16,7 +16,7 @@ from contextlib import suppress
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, TextIO, cast
 
-from noetl.compiler.values import NotSerializable, to_json
+from noetl.compiler.jsonable import NotSerializable, to_json
 
 if TYPE_CHECKING:
     import ast
