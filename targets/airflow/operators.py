@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, uuid5
@@ -24,6 +23,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from noetl.errors import InternalError
 
+from . import xcom
 from .conf import payload
 from .connections import from_connection
 from .names import edge_label, edge_task_id
@@ -74,7 +74,8 @@ class Step(BaseOperator):
         if not tokens or (len(tokens) > 1 and workflow.step(self.step).join == "each"):
             raise InternalError(f"{len(tokens)} tokens reached task {self.task_id}")
         end = asyncio.run(self._run(workflow, tokens, info))
-        ti.xcom_push(key=KEY, value=json.dumps(_packed(end)))
+        taken = [(edge_label(edge.rule, edge.entry), token.to_json()) for edge, token in end.tokens]
+        ti.xcom_push(key=KEY, value=xcom.pack(end.record.to_json(), taken))
         if end.poisons:
             raise AirflowFailException(f'step "{self.step}" failed with {_told(end.record.error)}')
         return end
@@ -83,12 +84,12 @@ class Step(BaseOperator):
         """The tokens on the edges that lead here and were taken."""
         from noetl.runtime.packet import Token
 
-        found = []
+        found: list[Token] = []
         for source in dict.fromkeys(source for source, _ in self.arrivals):
             left = _left(context, source)
             if left is not None:
                 mine = [edge for other, edge in self.arrivals if other == source]
-                found += [Token.from_json(token) for edge, token in _unpacked(left).items() if edge in mine]
+                found += map(Token.from_json, xcom.tokens(left, mine))
         return found
 
     async def _run(self, workflow: ir.Workflow, tokens: list[Token], info: ExecutionInfo) -> RunEnd:
@@ -228,34 +229,12 @@ def _first(workflow: ir.Workflow, info: ExecutionInfo, context: Context) -> Toke
         error = failed.error
     except ValueError as wrong:
         error = {"type": "NotSerializable", "message": str(wrong)}
-    context["ti"].xcom_push(key=KEY, value=json.dumps({"start": error}))
+    context["ti"].xcom_push(key=KEY, value=xcom.pack_refused_start(error))
     raise AirflowFailException(f"the execution did not start: {_told(error)}")
 
 
-def _left(context: Context, task_id: str) -> dict[str, Any] | None:
-    """What a task left, as JSON; None if it left nothing."""
-    text = context["ti"].xcom_pull(task_ids=task_id, key=KEY)
-    return None if text is None else json.loads(text)
-
-
-def _packed(end: RunEnd) -> dict[str, Json]:
-    """A run's end as JSON; tokens that carry the same packet share it."""
-    packets: list[Json] = []
-    edges: dict[str, Json] = {}
-    for edge, token in end.tokens:
-        shape = token.to_json()
-        assert isinstance(shape, dict)
-        packet = shape["packet"]
-        if packet not in packets:
-            packets.append(packet)
-        edges[edge_label(edge.rule, edge.entry)] = {**shape, "packet": packets.index(packet)}
-    return {"record": end.record.to_json(), "edges": edges, "packets": packets}
-
-
-def _unpacked(left: Mapping[str, Any]) -> dict[str, Json]:
-    """The tokens by edge."""
-    packets = left["packets"]
-    return {edge: {**token, "packet": packets[token["packet"]]} for edge, token in left["edges"].items()}
+def _left(context: Context, task_id: str) -> xcom.Left | None:
+    return xcom.unpack(context["ti"].xcom_pull(task_ids=task_id, key=KEY))
 
 
 def _crash(task: Step) -> Json:
