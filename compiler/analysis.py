@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from .expr import ExpressionError, Parsed, Read, examine, rewritten
+from .expr import ExpressionError, Parsed, Read, examine
 from .fold import Folder
 from .ir import EventName
 from .scan import Path
@@ -67,7 +67,7 @@ def fold(source: str, event: EventName, response: bool | None, error: bool | Non
 @lru_cache(4096)
 def _folded(source: str, event: EventName, response: bool | None, error: bool | None) -> bool | None:
     fixed = {**dict.fromkeys(OUTCOME_ROOTS, response), "error": error}
-    return Folder(event, fixed).verdict(rewritten(source))
+    return Folder(event, fixed).verdict(examine(source, False).root)
 
 
 def _parsed(source: str, template: bool) -> Parsed | None:

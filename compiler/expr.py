@@ -62,6 +62,7 @@ class Parsed:
     native: bool
     """Whether it gives a native value, not text: an expression, or a template that is one `{{ expr }}` (TPL-1)."""
     root: nodes.Template
+    """The AST as it is evaluated; where `found` has problems, as it was parsed."""
     found: Scan
     """What it reads, and what is wrong with it besides syntax."""
 
@@ -88,9 +89,13 @@ def examine(source: str, template: bool) -> Parsed:
     """Parse; raises `ExpressionError` on bad syntax only, other problems are in `found`."""
     root = _syntax(source, template)
     found = scan(root)
-    if not found.problems and any(not isinstance(node, nodes.Output) for node in root.find_all(nodes.Stmt)):
-        _try_statements(source, found)
-    return Parsed(source, template, not template or _is_single(source, root), root, found)
+    parsed = Parsed(source, template, not template or _is_single(source, root), root, found)
+    if not found.problems:
+        Rewriter().visit(root)
+        root.set_environment(SANDBOX)
+        if any(not isinstance(node, nodes.Output) for node in root.find_all(nodes.Stmt)):
+            _try_statements(parsed)
+    return parsed
 
 
 def _syntax(source: str, template: bool) -> nodes.Template:
@@ -101,9 +106,7 @@ def _syntax(source: str, template: bool) -> nodes.Template:
         expression = parser.parse_tuple()
         if not parser.stream.eos:
             parser.fail(f"unexpected {parser.stream.current.value!r} after the expression")
-        root = nodes.Template([nodes.Output([expression], lineno=0)], lineno=0)
-        root.set_environment(SANDBOX)
-        return root
+        return nodes.Template([nodes.Output([expression], lineno=0)], lineno=0)
     except TemplateSyntaxError as error:
         message = error.message or "syntax error"
         offset = len(source) if "end of template" in message else error.lineno
@@ -134,37 +137,24 @@ def _is_single(source: str, root: nodes.Template) -> bool:
     )
 
 
-def _try_statements(source: str, found: Scan) -> None:
+def _try_statements(parsed: Parsed) -> None:
     """Problems that only the generated code shows, such as names that cannot be assigned."""
     try:
-        _Compiled(source, True)
+        _Compiled(parsed)
     except Exception as error:
-        found.problems.append(ExpressionError(_reason(error), 0))
-
-
-@lru_cache(_CACHE)
-def rewritten(source: str) -> nodes.Expr:
-    """The AST of an expression as it is evaluated; raises `ExpressionError` on bad syntax."""
-    root = Rewriter().visit(_syntax(source, False))
-    return cast(nodes.Output, root.body[0]).nodes[0]
+        parsed.found.problems.append(ExpressionError(_reason(error), 0))
 
 
 class _Compiled:
     """The code of one source, made once."""
 
-    __slots__ = ("native", "root", "secrets", "source")
+    __slots__ = ("native", "root", "secrets")
 
-    def __init__(self, source: str, template: bool) -> None:
-        tree = _syntax(source, template)
-        self.source = source
-        self.native = not template or _is_single(source, tree)
-        if self.native:
-            tree.body = [nodes.Output(cast(nodes.Output, tree.body[0]).nodes[:1])]
-        self.secrets = any(name.name in ("keychain", "secret") for name in tree.find_all(nodes.Name))
-        tree = Rewriter().visit(tree)
-        tree.set_environment(SANDBOX)
+    def __init__(self, parsed: Parsed) -> None:
+        self.native = parsed.native
+        self.secrets = any(read.name in ("keychain", "secret") for read in parsed.found.reads)
         namespace: dict[str, object] = {"environment": SANDBOX}
-        exec(compile(SANDBOX.compile(tree, raw=True), "<template>", "exec"), namespace)
+        exec(compile(SANDBOX.compile(parsed.root, raw=True), "<template>", "exec"), namespace)
         self.root = cast(_Root, namespace["root"])
 
     def run(self, scope: Scope) -> object:
@@ -181,10 +171,11 @@ class _Compiled:
 @lru_cache(_CACHE)
 def _compiled(source: str, template: bool) -> _Compiled:
     try:
-        _sound(examine(source, template))
-        return _Compiled(source, template)
+        return _Compiled(_sound(examine(source, template)))
     except ExpressionError as error:
         raise TemplateFailed(f'"{_shown(source)}" is invalid: {error.message}') from None
+    except Exception as error:  # the last net under Jinja's generator and Python's compiler
+        raise TemplateFailed(f'"{_shown(source)}" is invalid: {_reason(error)}') from error
 
 
 def evaluate(source: str, scope: Scope) -> object:

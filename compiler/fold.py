@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
 
 from jinja2 import nodes
 
@@ -74,9 +74,9 @@ class Folder:
         self.defined = {"event": True, **defined}
         self.context = ScopeContext(SANDBOX, _NoNames())
 
-    def verdict(self, expression: nodes.Expr) -> bool | None:
+    def verdict(self, root: nodes.Template) -> bool | None:
         """The truth of a `when` (TPL-5), one that raises being false (TPL-4); None where it depends on data."""
-        folded = self.fold(expression)
+        folded = self.fold(cast(nodes.Output, root.body[0]).nodes[0])
         if isinstance(folded, Known):
             return truth(folded.value)
         if folded.ways <= TRUE:
@@ -216,7 +216,7 @@ class Folder:
             return SANDBOX.call_binop(self.context, node.operator, left, right)
 
         left, right = self.fold(node.left), self.fold(node.right)
-        if _undefined(left) or (_undefined(right) and node.operator != "%"):
+        if _undefined(left) and isinstance(right, Open):
             return Open(RAISES)
         return _strict([left, right], run, VALUE | RAISES)
 

@@ -39,6 +39,8 @@ class OffsetLexer(Lexer):
                     depth = _nested(depth, value, offset)
                 elif kind in ("integer", "float"):
                     _check_number(kind, value, offset)
+                elif kind == "name" and not value.isascii():
+                    _check_name(value, offset)
                 elif kind == "string":
                     value, raw = _known_escapes(value), value
                     yield offset, kind, value
@@ -93,6 +95,13 @@ def _check_number(kind: str, text: str, offset: int) -> None:
         raise _Placed(f"a number has more than {_MAX_DIGITS} digits", offset)
     if kind == "float" and isinf(float(text.replace("_", ""))):
         raise _Placed("a number is too large", offset)
+
+
+def _check_name(name: str, offset: int) -> None:
+    import unicodedata  # only for names beyond ASCII
+
+    if unicodedata.normalize("NFKC", name) != name:  # Python would take it for another name
+        raise _Placed(f"name {name!r} is not in Unicode normal form NFKC", offset)
 
 
 def _known_escapes(text: str) -> str:

@@ -92,8 +92,9 @@ def _too_deep(root: nodes.Node, problems: list[ExpressionError]) -> bool:
         inner: list[tuple[nodes.Node, int]] = []
         for node, blocks in level:
             nested = blocks + isinstance(node, nodes.Stmt)
-            if nested > MAX_BLOCKS or depth > MAX_DEPTH:
-                problems.append(ExpressionError("a template nests too deeply", node.lineno))
+            chain = len(node.ops) if isinstance(node, nodes.Compare) else 0
+            if nested > MAX_BLOCKS or depth + chain > MAX_DEPTH:
+                problems.append(ExpressionError("it nests too deeply", node.lineno))
                 return True
             inner += ((child, nested) for child in node.iter_child_nodes())
         level, depth = inner, depth + 1
