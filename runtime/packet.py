@@ -35,14 +35,14 @@ class Result:
     kind: ResultKind
 
 
-class _Absent:
+class Absent:
     """The value of a store name before its first write."""
 
 
-ABSENT = _Absent()
+ABSENT = Absent()
 
 
-def apply_write(before: Json | _Absent, write: Write) -> Json:
+def apply_write(before: Json | Absent, write: Write) -> Json:
     """The value of a name after a write. A list or map operation on a value of another type starts anew (CAU-2).
 
     Within a run such a mismatch is an error (COL-1) and never gets here; it can arise only where branches meet.
@@ -211,10 +211,10 @@ class Token:
         )
 
 
-def _fold(value: Json | _Absent, writes: Iterable[Write]) -> Json:
+def _fold(value: Json | Absent, writes: Iterable[Write]) -> Json:
     for write in writes:
         value = apply_write(value, write)
-    return None if isinstance(value, _Absent) else value
+    return None if isinstance(value, Absent) else value
 
 
 def _list(value: Json) -> list[Json]:

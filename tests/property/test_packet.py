@@ -1,11 +1,16 @@
 """Packets fold writes in key order, composed or not (CAU-2)."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from noetl.compiler.ir import Json
 from noetl.runtime.keys import Key
-from noetl.runtime.packet import ABSENT, Packet, Result, Token, Write, apply_write, compose, joined
+from noetl.runtime.packet import ABSENT, Absent, Packet, Result, Token, Write, apply_write, compose, joined
 
 scalars = st.none() | st.booleans() | st.integers(0, 9) | st.sampled_from(["", "x"])
 json_values: st.SearchStrategy[Json] = st.recursive(
@@ -20,50 +25,56 @@ writes = st.one_of(
 )
 
 
+def whole(base: Json | Absent, made: Iterable[Write]) -> Json | Absent:
+    for write in made:
+        base = apply_write(base, write)
+    return base
+
+
 @given(st.lists(writes, max_size=6), st.lists(writes, max_size=6))
 def test_composed_writes_do_what_the_writes_do(before: list[Write], after: list[Write]) -> None:
-    base: object = ABSENT
-    for write in before:
-        base = apply_write(base, write)  # type: ignore[arg-type]
-    plain, composed = base, base
-    for write in after:
-        plain = apply_write(plain, write)  # type: ignore[arg-type]
+    base = whole(ABSENT, before)
     shorter: tuple[Write, ...] = ()
     for write in after:
         shorter = compose(shorter, write)
-    for write in shorter:
-        composed = apply_write(composed, write)  # type: ignore[arg-type]
-    assert composed == plain
+    assert whole(base, shorter) == whole(base, after)
     assert len(shorter) <= len(after)
 
 
-forks = st.recursive(
-    st.builds(lambda w: (w, []), st.lists(st.tuples(st.sampled_from("xy"), writes), max_size=2)),
-    lambda inner: st.builds(
-        lambda w, children: (w, children),
-        st.lists(st.tuples(st.sampled_from("xy"), writes), max_size=2),
-        st.lists(inner, min_size=1, max_size=3),
-    ),
+@dataclass(frozen=True)
+class Tree:
+    """A run, what it writes, whether it has a result, and the runs of the tokens that it releases."""
+
+    writes: list[tuple[str, Write]]
+    told: bool
+    children: list[Tree]
+
+
+written = st.lists(st.tuples(st.sampled_from("xy"), writes), max_size=2)
+leaves: st.SearchStrategy[Tree] = st.builds(Tree, written, st.booleans(), st.just([]))
+forks: st.SearchStrategy[Tree] = st.recursive(
+    leaves,
+    lambda inner: st.builds(Tree, written, st.booleans(), st.lists(inner, min_size=1, max_size=3)),
     max_leaves=8,
 )
 
 
-def tokens_of(tree: object) -> tuple[list[Token], dict[Key, tuple[str, list[tuple[str, Write]]]]]:
+def tokens_of(tree: Tree) -> tuple[list[Token], dict[Key, tuple[str, list[tuple[str, Write]], bool]]]:
     """All tokens that a tree of runs ends with, and every run by key."""
-    runs: dict[Key, tuple[str, list[tuple[str, Write]]]] = {}
+    runs: dict[Key, tuple[str, list[tuple[str, Write]], bool]] = {}
     ends: list[Token] = []
 
-    def run(node: object, token: Token) -> None:
-        made, children = node  # type: ignore[misc]
+    def run(tree: Tree, token: Token) -> None:
         step = f"s{len(runs)}"
-        runs[token.key] = (step, made)
-        leaving = max(1, len(children))
-        packet = token.packet.after(token.key, step, made, Result(len(runs), "plain"), leaving)
+        runs[token.key] = (step, tree.writes, tree.told)
+        leaving = max(1, len(tree.children))
+        result = Result(len(runs), "plain") if tree.told else None
+        packet = token.packet.after(token.key, step, tree.writes, result, leaving)
         for entry in range(leaving):
             share = packet if leaving == 1 else packet.shared()
             child = Token(token.key.child(0, entry), "t", {}, None, share)
-            if children:
-                run(children[entry], child)
+            if tree.children:
+                run(tree.children[entry], child)
             else:
                 ends.append(child)
 
@@ -72,30 +83,30 @@ def tokens_of(tree: object) -> tuple[list[Token], dict[Key, tuple[str, list[tupl
 
 
 @given(forks)
-def test_a_join_folds_every_run_once_in_key_order(tree: object) -> None:
+def test_a_join_folds_every_run_once_in_key_order(tree: Tree) -> None:
     ends, runs = tokens_of(tree)
     expected: dict[str, Json] = {}
     for key in sorted(runs):
-        _, made = runs[key]
+        _, made, _ = runs[key]
         for name, write in made:
             expected[name] = apply_write(expected.get(name, ABSENT), write)
     together = joined([Packet.from_json(t.packet.to_json()) for t in ends])
     assert together.store() == expected
-    assert set(together.results()) == {step for step, _ in runs.values()}
+    assert set(together.results()) == {step for step, _, told in runs.values() if told}
     assert together.flattened().store() == expected
     assert joined([t.packet for t in reversed(ends)]).store() == expected
 
 
 @given(forks)
-def test_a_branch_sees_its_ancestors_only(tree: object) -> None:
+def test_a_branch_sees_its_ancestors_only(tree: Tree) -> None:
     ends, runs = tokens_of(tree)
     for token in ends:
         expected: dict[str, Json] = {}
-        steps = set()
+        steps: set[str] = set()
         for key in sorted(runs):
             if key.pairs() == token.key.pairs()[: key.depth]:
-                step, made = runs[key]
-                steps.add(step)
+                step, made, told = runs[key]
+                steps |= {step} if told else set()
                 for name, write in made:
                     expected[name] = apply_write(expected.get(name, ABSENT), write)
         assert token.packet.store() == expected
@@ -103,7 +114,7 @@ def test_a_branch_sees_its_ancestors_only(tree: object) -> None:
 
 
 @given(forks)
-def test_a_token_survives_json(tree: object) -> None:
+def test_a_token_survives_json(tree: Tree) -> None:
     for token in tokens_of(tree)[0]:
         again = Token.from_json(token.to_json())
         assert again.to_json() == token.to_json()
