@@ -9,6 +9,13 @@ A file is YAML or JSON and maps names to credentials, each a map with `type` and
 In the environment `NOETL_CREDENTIAL_<NAME>` holds the same as a JSON object or as bare text. `<NAME>` is the name of
 the credential in upper case, with `_` for every character that is no ASCII letter or digit: `my-api.v2` is looked up as
 `NOETL_CREDENTIAL_MY_API_V2`.
+
+| type | fields, the first one given counts |
+|---|---|
+| `bearer` | `token` or `value` |
+| `basic` | `username` or `user`; `password` |
+| `api_key` | `key`, `api_key`, `value` or `token`; `name` of the header (`X-API-Key`), with `in: query` of the param |
+| `text` | `value`: what a bare text is |
 """
 
 from __future__ import annotations

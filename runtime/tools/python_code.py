@@ -48,27 +48,24 @@ def read_program(code: str) -> Program:
             assigned = _assigns(symtable.symtable(code, "<code>", "exec"), RESULT)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Program("bare")
-    main: ast.FunctionDef | ast.AsyncFunctionDef | None = None
-    returns = False
-    for statement in _statements(tree.body):
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and statement.name == "main":
-            main = statement
-        returns = returns or isinstance(statement, ast.Return)
-    if main:
-        return Program("main", tuple(_parameters(main.args)), main.args.kwarg is not None)
+    statements = list(_statements(tree))
+    mains = [s for s in statements if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef) and s.name == "main"]
+    if mains:
+        arguments = max(mains, key=lambda main: main.lineno).args
+        return Program("main", tuple(_parameters(arguments)), arguments.kwarg is not None)
+    returns = any(isinstance(statement, ast.Return) for statement in statements)
     return Program("returns" if returns else "bare", reads=frozenset(_reads(tree)), assigns_result=assigned)
 
 
-def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that run with the module, not those of functions and classes."""
-    for statement in body:
-        yield statement
-        if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            inner: list[ast.AST] = [statement]
-            while inner:
-                children = list(ast.iter_child_nodes(inner.pop()))
-                yield from _statements([child for child in children if isinstance(child, ast.stmt)])
-                inner += [c for c in children if isinstance(c, ast.excepthandler | ast.match_case)]
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """The statements that run with the module, in no order; not those of functions and classes."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        for node in ast.iter_child_nodes(waiting.pop()):
+            if isinstance(node, ast.stmt):
+                yield node
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.expr):
+                waiting.append(node)
 
 
 def _parameters(arguments: ast.arguments) -> Iterator[Parameter]:

@@ -37,7 +37,7 @@ def serve(number: int) -> None:
     os.set_inheritable(number, False)
     start_new_thread(_watch, (number,))
     sys.argv = [""]
-    home, pid = os.getcwd(), os.getpid()
+    home, pid = os.open(".", os.O_RDONLY), os.getpid()  # a handle, because a folder can be deleted
     environ, path = dict(os.environ), list(sys.path)
     with open(number, "rb", closefd=False) as questions, open(number, "wb", closefd=False) as answers:
         answers.write(bytes(8))  # an empty message: ready
@@ -59,13 +59,13 @@ def _watch(number: int) -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def _restore(home: str, environ: dict[str, str], path: list[str]) -> None:
+def _restore(home: int, environ: dict[str, str], path: list[str]) -> None:
     """Undo what a call did to the process that the next one would notice first."""
     sys.path[:] = path
     if dict(os.environ) != environ:
         os.environ.clear()
         os.environ.update(environ)
-    os.chdir(home)
+    os.fchdir(home)
 
 
 def _answer(order: dict[str, object]) -> bytes:

@@ -379,6 +379,14 @@ result = [os.getpid(), "leak" in globals(), os.getcwd() == folder, "LEAK" in os.
     assert second.stdout == "seen\n"
 
 
+def test_a_current_folder_that_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert responses(python("result = 1"), python("result = 2")) == [1, 2]
+
+
 def test_the_current_folder_is_no_place_for_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('imported from the current folder')")
     monkeypatch.chdir(tmp_path)

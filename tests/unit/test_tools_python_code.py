@@ -48,6 +48,7 @@ def test_a_main_of_something_else_is_bare_code(code: str) -> None:
         ("match x:\n    case 1:\n        return 2", "returns"),
         ("def f():\n    return 1", "bare"),
         ("f = lambda: 1", "bare"),
+        ("if x:\n    pass\n" + "elif x:\n    pass\n" * 1500 + "else:\n    return 1", "returns"),
     ],
 )
 def test_a_return_of_the_code_itself(code: str, form: str) -> None:
