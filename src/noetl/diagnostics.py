@@ -7,9 +7,14 @@ and optionally related places, a hint and a fix. Compiler stages collect diagnos
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
+
+_BREAK: Final = re.compile(r"\r\n|\r|\n")
+"""The line breaks of YAML 1.2; `str.splitlines` knows more."""
 
 
 class Severity(StrEnum):
@@ -158,17 +163,22 @@ def render_json(diagnostics: Iterable[Diagnostic]) -> str:
     return json.dumps({"diagnostics": [as_json(d) for d in diagnostics]}, indent=2)
 
 
-def render_text(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> str:
+def render_text(
+    diagnostics: Iterable[Diagnostic],
+    sources: Mapping[str, str],
+    paint: Callable[[Severity, str], str] = lambda _, text: text,
+) -> str:
     """Diagnostics for people: place, code, message, the source line with carets, related places, hint.
 
-    `sources` maps a path to the text of that file; a path without text gets no source line.
+    `sources` maps a path to the text of that file; a path without text gets no source line. `paint` may colour the
+    severity and code.
     """
     lines: list[str] = []
     split: dict[str, list[str]] = {}
     for d in diagnostics:
-        lines.append(f"{d.path}:{d.span}: {d.severity}[{d.code}] {d.message}")
+        lines.append(f"{d.path}:{d.span}: {paint(d.severity, f'{d.severity}[{d.code}]')} {d.message}")
         if d.path not in split:
-            split[d.path] = sources.get(d.path, "").splitlines()
+            split[d.path] = _BREAK.split(sources.get(d.path, ""))
         lines += _excerpt(split[d.path], d.span)
         lines += [f"  {d.path}:{r.span}: {r.message}" for r in d.related]
         if d.hint:
