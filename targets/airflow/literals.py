@@ -11,16 +11,16 @@ WIDTH: Final = 116
 
 
 def text_literal(text: str) -> str:
-    r"""A triple-quoted literal for a text of any size, without escapes where such a literal can hold it.
+    r'''A triple-quoted literal for a text of any size, without escapes where such a literal can hold it.
 
-    >>> print(text_literal('a "b" \\d c'), text_literal("bell\a"))
-    r'''a "b" \d c''' '''bell\x07'''
-    """
+    >>> print(text_literal("a \\d c"), text_literal("bell\a"))
+    r"""a \d c""" """bell\x07"""
+    '''
     if all(c.isprintable() or c == "\n" for c in text):
-        for quotes in ("'''", '"""'):
+        for quotes in ('"""', "'''"):
             if quotes not in text and not text.endswith((quotes[0], "\\")):
                 return f"{'r' if chr(92) in text else ''}{quotes}{text}{quotes}"
-    return "'''" + "".join(c if c == "\n" else _escaped(c, "'") for c in text) + "'''"
+    return '"""' + "".join(c if c == "\n" else _escaped(c, '"') for c in text) + '"""'
 
 
 def quoted(text: str) -> str:
