@@ -84,19 +84,20 @@ def listed_mapping(text: Text, node: Map) -> Fix | None:
 
 def nested_tool(text: Text, owner: Map, key: Scalar, tool: Scalar, *, last: bool) -> Fix | None:
     """`tool: kind` with its fields beside it becomes `tool: {kind, fields}`; `last`: only fields follow `tool`."""
-    if not last or renamed(text, tool, tool.text) is None:
+    raw = text.on_one_line(tool.span)
+    if not last or not raw:
         return None
     title = 'write "tool" as a mapping with "kind"'
     if text.opens(owner, "{"):
         closing = _point(owner.span.end_line, owner.span.end_column - 1)
-        return Fix(title, (Edit(tool.span, f"{{kind: {tool.text}"), Edit(closing, "}")))
+        return Fix(title, (Edit(tool.span, f"{{kind: {raw}"), Edit(closing, "}")))
     gap = text.between(key.span, tool.span)
     if gap is None or not _COLON.fullmatch(gap):
         return None
     indent = " " * (key.span.column + 1)
     whole = Span(key.span.end_line, key.span.end_column, tool.span.end_line, tool.span.end_column)
     lines = _indented(text, tool.span.end_line + 1, owner.span.end_line)
-    return Fix(title, (Edit(whole, f":\n{indent}kind: {tool.text}"), *lines))
+    return Fix(title, (Edit(whole, f":\n{indent}kind: {raw}"), *lines))
 
 
 def wrapped(text: Text, node: Map, name: str, more: Iterable[Edit]) -> Fix | None:

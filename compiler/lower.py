@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from noetl.diagnostics import Span
@@ -52,12 +53,14 @@ class _Lowering:
         label = f"workbook task {quoted(spec.name.text)}"
         tool = self._actions.tool(spec.tool, label)
         own = spec.asserted
+        expects = _joined(tool.expects, own.expects if own else ())
+        returns = _joined(tool.returns, own.returns if own else ())
         return ir.Task(
             name=spec.name.text,
-            tool=tool,
+            tool=replace(tool, expects=expects, returns=returns),
             sink=self._sink(spec, label),
-            expects=_joined(tool.expects, own.expects if own else ()),
-            returns=_joined(tool.returns, own.returns if own else ()),
+            expects=expects,
+            returns=returns,
             span=spec.name.span,
         )
 

@@ -24,7 +24,8 @@ from .findings import (
     quoted,
     string_of,
 )
-from .nodes import Map, Node, Scalar, Seq
+from .literals import Literals
+from .nodes import Map, Node, Position, Scalar, Seq
 from .tools import ALL_FIELDS, SINK_KIND_SYNONYMS, SINK_SYNONYMS, ToolKind, tool_kind
 
 Entry = tuple[Scalar, Node]
@@ -41,6 +42,7 @@ class Spellings:
     def __init__(self, text: Text, findings: Findings) -> None:
         self._text = text
         self._findings = findings
+        self._literals = Literals(findings)
 
     def note(self, written: str, canonical: str, label: str, span: Span, fix: Fix | None) -> None:
         """NTL130: `written` in `label` is spelled `canonical`."""
@@ -85,31 +87,32 @@ class Spellings:
 
     def sink_tool(self, tool: Map, label: str) -> Map:
         """A sink's tool: `backend` is `kind`, `from` (one expression) is `data`, the kind `event` is `event_log`."""
+        written = string_of(tool.get("kind") or tool.get("backend")) or ""
+        kind = tool_kind(SINK_KIND_SYNONYMS.get(written, written))
         spelled: list[Entry] = []
         for key, value in tool.entries:
-            if key.text == "from" and (text := string_of(value)) is not None and isinstance(value, Scalar):
-                spelled.append(self._data(key, value, text, label))
+            name = kind.canonical(SINK_SYNONYMS.get(key.text, key.text))
+            if key.text == "from" and isinstance(value, Scalar) and string_of(value) is not None:
+                spelled.append(self._data(key, name, value, label))
                 continue
-            key = self.renamed(key, SINK_SYNONYMS.get(key.text, key.text), label)
-            if key.text == "kind" and isinstance(value, Scalar) and (name := SINK_KIND_SYNONYMS.get(value.text)):
-                self.note(quoted(value.text), quoted(name), label, value.span, edits.rename(self._text, value, name))
-                value = named(name, value)
+            key = self.renamed(key, name, label)
+            if name == "kind" and isinstance(value, Scalar) and (other := SINK_KIND_SYNONYMS.get(value.text)):
+                self.note(quoted(value.text), quoted(other), label, value.span, edits.rename(self._text, value, other))
+                value = named(other, value)
             spelled.append((key, value))
-        return self.tool(Map(spelled, tool.span), label)
+        return Map(self.distinct(spelled, label), tool.span)
 
-    def _data(self, key: Scalar, value: Scalar, text: str, label: str) -> Entry:
-        """`from: expr` as `data: "{{ expr }}"`."""
-        rename, wrap = edits.renamed(self._text, key, "data"), None
-        bare = "{{" not in text
+    def _data(self, key: Scalar, name: str, value: Scalar, label: str) -> Entry:
+        """`from: expr` as `data: "{{ expr }}"`, under the name that the kind has for its data."""
+        rename, wrap = edits.renamed(self._text, key, name), None
+        found = self._literals.expression(value, f'"from" in {label}')
+        bare = found is not None and not value.text.lstrip().startswith("{{")
         if bare:
             wrap = edits.braced(self._text, value)
         parts = [e for e in (rename, wrap) if e is not None]
-        fix = Fix('write "data"', tuple(parts)) if len(parts) == 1 + bare else None
-        self.note('"from"', '"data"', label, key.span, fix)
-        if bare:
-            source = f"{{{{ {text.strip()} }}}}"
-            value = Scalar(source, source, value.style, value.span, _shifted(value, text))
-        return named("data", key), value
+        fix = Fix(f'write "{name}"', tuple(parts)) if len(parts) == 1 + bare else None
+        self.note('"from"', quoted(name), label, key.span, fix)
+        return named(name, key), (_braced(value) if bare else value)
 
     # -- actions -----------------------------------------------------------------------------------------------------
 
@@ -238,10 +241,12 @@ def _lifted(key: Scalar, args: Map) -> list[Entry]:
     return [*params, (key, Map(rest, args.span))] if rest else params
 
 
-def _shifted(value: Scalar, text: str) -> list[tuple[int, int]] | None:
-    """Positions for a text that got braces: those of the text, with its ends repeated for the braces."""
-    if value.positions is None:
-        return None
-    lead = len(text) - len(text.lstrip())
-    inner = list(value.positions[lead : lead + len(text.strip()) + 1])
-    return [inner[0]] * 3 + inner + [inner[-1]] * 3
+def _braced(value: Scalar) -> Scalar:
+    """A bare expression in braces; the braces stand where it starts and ends."""
+    text = value.text.strip()
+    positions: list[Position] | None = None
+    if value.positions is not None:
+        lead = len(value.text) - len(value.text.lstrip())
+        inner = list(value.positions[lead : lead + len(text) + 1])
+        positions = [inner[0]] * 3 + inner + [inner[-1]] * 3
+    return Scalar(f"{{{{ {text} }}}}", f"{{{{ {text} }}}}", value.style, value.span, positions)
