@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import symtable
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,7 +44,6 @@ def read_program(code: str) -> Program:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape is the author's affair
             tree = ast.parse(code)
-            assigned = _assigns(symtable.symtable(code, "<code>", "exec"), RESULT)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Program("bare")
     statements = list(_statements(tree))
@@ -54,11 +52,13 @@ def read_program(code: str) -> Program:
         arguments = max(mains, key=lambda main: main.lineno).args
         return Program("main", tuple(_parameters(arguments)), arguments.kwarg is not None)
     returns = any(isinstance(statement, ast.Return) for statement in statements)
-    return Program("returns" if returns else "bare", reads=frozenset(_reads(tree)), assigns_result=assigned)
+    return Program(
+        "returns" if returns else "bare", reads=frozenset(_reads(tree)), assigns_result=_assigns(tree, RESULT)
+    )
 
 
-def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
-    """The statements that run with the module, in no order; not those of functions and classes."""
+def _statements(tree: ast.AST) -> Iterator[ast.stmt]:
+    """The statements that run with a module, a function or a class, in no order; not those of scopes inside it."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         for node in ast.iter_child_nodes(waiting.pop()):
@@ -84,12 +84,37 @@ def _reads(tree: ast.Module) -> Iterator[str]:
                 yield name
 
 
-def _assigns(table: symtable.SymbolTable, name: str) -> bool:
-    """Whether the module, or a function that declares it global, assigns `name`."""
-    if name in table.get_identifiers():
-        symbol = table.lookup(name)
-        if (symbol.is_assigned() or symbol.is_imported()) and (
-            table.get_type() == "module" or symbol.is_declared_global()
-        ):
+_SCOPE: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+
+
+def _assigns(tree: ast.Module, name: str) -> bool:
+    """Whether the module, or a function that declares it global, assigns `name`.
+
+    The standard library's symbol tables would tell, but from Python 3.12 on they take a comprehension for a part of
+    the scope around it.
+    """
+    waiting: list[tuple[ast.AST, bool]] = [(tree, True)]
+    while waiting:
+        node, counts = waiting.pop()
+        if counts and _binds(node) == name:
             return True
-    return any(_assigns(child, name) for child in table.get_children())
+        if isinstance(node, _SCOPE):
+            counts = any(isinstance(s, ast.Global) and name in s.names for s in _statements(node))
+        own = [node.target] if isinstance(node, ast.comprehension) else []
+        waiting += [(child, counts and child not in own) for child in ast.iter_child_nodes(node)]
+    return False
+
+
+def _binds(node: ast.AST) -> str | None:
+    """The name that a node itself gives a value in the scope around it."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store()) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            return name
+        case ast.ClassDef(name=name) | ast.ExceptHandler(name=name) | ast.MatchAs(name=name) | ast.MatchStar(name=name):
+            return name
+        case ast.MatchMapping(rest=name):
+            return name
+        case ast.alias(name=name, asname=other):
+            return other or name.partition(".")[0]
+        case _:
+            return None
