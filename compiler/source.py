@@ -101,7 +101,7 @@ def _compose(lines: Lines, fed: str, path: str) -> tuple[Node | None, list[Diagn
 
 # --- what libyaml cannot be given ---------------------------------------------------------------------------------
 
-_NOT_TEXT: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_NOT_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 _BREAKS_OF_YAML_11: Final = re.compile("[\x85\u2028\u2029]")
 _INNER_COLON: Final = re.compile(r"(?<=[^\s\"'\[\]{},\\:]):+(?=[^\s,\[\]{}:])")
 _PROLOGUE: Final = re.compile(r"(?:[ \t\r\n]++|#[^\r\n]*+|(?:^|(?<=[\r\n]))%[^\r\n]*+)*+")
