@@ -42,11 +42,16 @@ def python(
     )
 
 
-def run(*calls: ToolCall, folder: Path | None = None, together: bool = False) -> list[Outcome]:
+def run(
+    *calls: ToolCall,
+    folder: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    together: bool = False,
+) -> list[Outcome]:
     """The outcomes of calls in one tool box, one after the other or together."""
 
     async def all_of_them() -> list[Outcome]:
-        box = ToolBox(MappedCredentials({}), folder=folder)
+        box = ToolBox(MappedCredentials({}), folder=folder, environ=environ)
         try:
             if together:
                 return await asyncio.gather(*(box.call(call) for call in calls))
@@ -451,8 +456,10 @@ child.wait()
     assert all(gone(pid) for pid in pids)
 
 
-def test_the_time_of_a_call_does_not_count_the_start_of_its_process() -> None:
-    (outcome,) = run(python("result = 1", timeout=0.05))
+def test_the_time_of_a_call_does_not_count_the_start_of_its_process(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import time\ntime.sleep(1.0)")
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    (outcome,) = run(python("result = 1", timeout=0.5), environ=environ)
     assert outcome.response == 1
 
 
