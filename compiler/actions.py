@@ -11,7 +11,7 @@ from . import document, ir
 from .findings import UNKNOWN_TOOL, UNKNOWN_TOOL_FIELD, WRONG_TYPE, Findings, close_to, described, listed, quoted
 from .literals import Literals
 from .nodes import Map, Node, Scalar
-from .tools import KINDS, STRUCTURAL, ToolKind, tool_kind, unrendered
+from .tools import BOOLEANS, INLINE_CODE, KINDS, STRUCTURAL, ToolKind, tool_kind, unrendered
 from .triggers import TakenOn
 from .v1 import STEP_KEYS
 
@@ -71,8 +71,7 @@ class Actions:
                 continue
             if not kind.knows(key.text):
                 self._unknown_field(key, kind, label)
-            plain = unrendered(kind.name, key.text)
-            value = self._unrendered(key, inner, label) if plain else self._literals.value(inner)
+            value = self._field(key, inner, kind, label)
             if value is not None:
                 kept.append((key.text, value))
                 keys.append(key.span)
@@ -87,10 +86,23 @@ class Actions:
             hint = None if self._findings.crowded else close_to(key.text, known)
         self._findings.add(UNKNOWN_TOOL_FIELD, message, key.span, hint=hint)
 
-    def _unrendered(self, key: Scalar, node: Node, label: str) -> ir.Value | None:
-        if isinstance(node, Scalar) and (node.value is None or isinstance(node.value, str)):
-            return ir.Const(node.value, node.span, node)
-        message = f"{quoted(key.text)} in {label} must be a string, not {described(node)}"
+    def _field(self, key: Scalar, node: Node, kind: ToolKind, label: str) -> ir.Value | None:
+        """The value of a field; None, and a finding, where it has the wrong type."""
+        literal = node.value if isinstance(node, Scalar) else node
+        if unrendered(kind.name, key.text):
+            if isinstance(node, Scalar) and (literal is None or isinstance(literal, str)):
+                return ir.Const(node.value, node.span, node)
+            wanted = "a string"
+        elif key.text in BOOLEANS and kind.name == "http":
+            value = self._literals.value(node)
+            if literal is None or isinstance(literal, bool) or isinstance(value, ir.Template):
+                return value
+            wanted = "a boolean or a template"
+        elif key.text == "script":
+            return self._literals.apart_from(node, INLINE_CODE)
+        else:
+            return self._literals.value(node)
+        message = f"{quoted(key.text)} in {label} must be {wanted}, not {described(node)}"
         self._findings.add(WRONG_TYPE, message, node.span)
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from . import ir
 from .document import holds_template
@@ -33,6 +34,17 @@ class Literals:
         made = self.entries(node)
         fixed = {name: value.value for name, value in made.entries if isinstance(value, ir.Const)}
         return ir.Const(fixed, node.span, node) if len(fixed) == len(made.entries) else made
+
+    def apart_from(self, node: Node, path: tuple[str, ...]) -> ir.Value:
+        """The value of a node in which the part at `path`, if there is one, is taken as it stands."""
+        if not path:
+            return ir.Const(self.json(node), node.span, node)
+        made = self.value(node)
+        if not isinstance(made, ir.MapValue) or not isinstance(node, Map):
+            return made
+        pairs = zip(made.entries, node.entries, strict=True)
+        entries = tuple([(n, self.apart_from(i, path[1:]) if n == path[0] else v) for (n, v), (_, i) in pairs])
+        return replace(made, entries=entries)
 
     def entries(self, node: Map) -> ir.MapValue:
         """A mapping, entry by entry."""

@@ -24,14 +24,16 @@ LOCAL_KINDS: Final = frozenset({"shell", "rhai"})
 """Kinds of the local shell dialect (DOC-6)."""
 SINK_KIND_SYNONYMS: Final = {"event": "event_log"}
 SINK_SYNONYMS: Final = {"backend": "kind", "from": "data"}
+BOOLEANS: Final = frozenset({"verify_ssl", "follow_redirects", "idempotency_key"})
+"""Fields of http that are true or false (DOC-12)."""
+INLINE_CODE: Final = ("source", "code")
+"""Where in `script` its own code stands, which is never rendered (TOO-5)."""
 STRUCTURAL: Final = frozenset({"kind", "assert"})
 """Keys of a tool that are no fields: nothing of them is rendered or handed to a runner."""
 
 _COMMON: Final = frozenset({"args", "auth", "credentials", "timeout"})
 _SCRIPTED: Final = frozenset({"script"})
-_HTTP: Final = frozenset(
-    {"method", "url", "headers", "params", "body", "verify_ssl", "follow_redirects", "idempotency_key"}
-)
+_HTTP: Final = frozenset({"method", "url", "headers", "params", "body"}) | BOOLEANS
 _SQL: Final = frozenset({"command", "command_b64", "params", "database", "table", "mode", "key", "data"}) | _SCRIPTED
 _PYTHON: Final = frozenset({"code", "code_b64", "libs", "data"}) | _SCRIPTED
 _WITH: Final = {"with": "args"}

@@ -98,6 +98,8 @@ STEPS = [
     ("NTL103", '"max_attempts" in "retry" of step "s" must be an integer', RULE % "retry: {max_attempts: §true}"),
     ("NTL103", '"fail_workflow" in "fail" of step "s" must be a boolean', RULE % "fail: {fail_workflow: §no}"),
     ("NTL103", '"code" in "tool" of step "s" must be a string', "- step: s\n  tool: {kind: python, code: §[a]}"),
+    ("NTL103", '"verify_ssl" in "tool" of step "s" must be', "- step: s\n  tool: {kind: http, verify_ssl: §no}"),
+    ("NTL103", '"verify_ssl" in "tool" of step "s" must be', "- step: s\n  tool: {kind: http, verify_ssl: §1}"),
     ("NTL103", '"args" in "tool" of step "s" must be a mapping', "- step: s\n  tool: {kind: python, args: §[a]}"),
     ("NTL104", '"step" in an entry of "workflow" must not be empty', "- step: §''"),
     ("NTL104", 'unexpected value "any" for "join" in step "s"; allowed: all, each', "- step: s\n  join: §any"),

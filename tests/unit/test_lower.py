@@ -357,6 +357,29 @@ def test_code_is_never_a_template() -> None:
     ]
 
 
+def test_inline_scripts_are_never_templates() -> None:
+    """TOO-5."""
+    step = lowered(
+        """
+        - step: start
+          tool:
+            kind: python
+            script: {uri: "{{ x }}", source: {type: inline, code: "{{ x }}", region: "{{ x }}"}}
+        """
+    ).steps[0]
+    assert step.tool is not None
+    script = step.tool.fields.get("script")
+    assert isinstance(script, ir.MapValue)
+    source = script.get("source")
+    assert isinstance(source, ir.MapValue)
+    assert [(n, type(v).__name__) for n, v in source.entries] == [
+        ("type", "Const"),
+        ("code", "Const"),
+        ("region", "Template"),
+    ]
+    assert isinstance(script.get("uri"), ir.Template)
+
+
 def test_workbook_tasks_and_their_declarations() -> None:
     """DOC-10."""
     tasks = """\
