@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from noetl.compiler.ir import Json
+if TYPE_CHECKING:
+    from noetl.compiler.ir import Json
 
 WHOLE: Final = "noetl_payload"
 """As the only key of a conf: the payload as JSON text, out of reach of what Airflow's database does to a conf."""

@@ -7,9 +7,10 @@ entries of the extra become fields as they are.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from noetl.compiler.ir import Json
+if TYPE_CHECKING:
+    from noetl.compiler.ir import Json
 
 TYPE: Final = "type"
 """The entry of a connection's extra that names the credential's type."""

@@ -51,7 +51,6 @@ with DAG(
     doc_md=playbook.doc,
     schedule=None,
     catchup=False,
-    params={params},
     tags={tags},
     default_args={{"retries": 0}},
 ) as dag:
@@ -61,6 +60,10 @@ _TAIL: Final = """
     verdict = Verdict(task_id="verdict", trigger_rule=TriggerRule.ALL_DONE)
     [task for task in dag.tasks if not isinstance(task, BranchStep | Verdict)] >> verdict
     dag.add_result(verdict.output)
+"""
+_PARAMS: Final = """
+    # What the form shows. Set last, as Airflow copies the params of a DAG into every task that comes after them.
+    dag.params.update({params})
 """
 
 
@@ -76,14 +79,15 @@ def emit(source: Source, layout: Layout) -> str:
         digest=digest(source.text),
         dag_id=quoted(layout.dag_id),
         description=quoted(workflow.description or f"NoETL playbook {workflow.name}"),
-        params=json_literal(form_params(workflow.workload), 4),
         tags=json_literal(_tags(workflow), 4),
     )
     steps = [_step(task) for task in layout.steps]
     edges = [
         f"    {one.variable}.to({other.variable}, {quoted(label(arrow))})" for one, arrow, other in layout.arrows()
     ]
-    return head + "\n".join([*steps, *([""] if edges else []), *edges, ""]) + _TAIL
+    params = form_params(workflow.workload)
+    tail = _TAIL + (_PARAMS.format(params=json_literal(params, 4)) if params else "")
+    return head + "\n".join([*steps, *([""] if edges else []), *edges, ""]) + tail
 
 
 def digest(text: str) -> str:

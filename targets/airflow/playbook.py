@@ -90,9 +90,10 @@ def _compile(text: str) -> ir.Workflow:
 
 def _fenced(title: str, lines: list[str]) -> str:
     """Lines in a Markdown fence that is longer than any in them."""
-    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    text = "\n".join(lines)
+    longest = max(map(len, re.findall("`+", text)), default=0) if "```" in text else 0
     fence = "`" * max(3, longest + 1)
-    return "\n".join([title, "", f"{fence}yaml", *lines, fence, ""])
+    return f"{title}\n\n{fence}yaml\n{text}\n{fence}\n"
 
 
 def _cell(text: str) -> str:

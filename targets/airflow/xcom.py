@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from noetl.compiler.ir import Json
+if TYPE_CHECKING:
+    from noetl.compiler.ir import Json
 
 Left: TypeAlias = "dict[str, Any]"
 """`{record, edges, packets}`, or `{start}` with the error of a workload that could not be rendered."""
