@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,15 @@ class Example:
     script: Script
     settings: Mapping[str, Json]
 
+    @property
+    def dag(self) -> str:
+        """The name of the file that it is compiled to."""
+        return Path(self.file).with_suffix(".py").name
+
+    def payload(self, probe: Probe) -> dict[str, Json]:
+        """What its run is given."""
+        return {"api": probe.url, **self.settings}
+
 
 @dataclass(frozen=True)
 class Side:
@@ -47,7 +56,6 @@ class Side:
 
     summary: Mapping[str, Json]
     requests: tuple[str, ...]
-    seconds: float
 
 
 def examples() -> tuple[Example, ...]:
@@ -80,24 +88,31 @@ def users(seen: Seen) -> Reply:
     )
 
 
-def show(example: Example, folder: Path, console: Console) -> bool:
-    """Check, compile and run one playbook both ways, and compare."""
+def here(example: Example, folder: Path, probe: Probe, console: Console) -> Side:
+    """Check, compile and run one playbook with the command line."""
     console.rule(f"[bold]{example.file}")
-    dag = folder / Path(example.file).with_suffix(".py").name
     noetl(console, "lint", example.file)
-    noetl(console, "compile", example.file, "--target", "airflow", "-o", str(dag), "--explain")
-    with Probe(example.script) as probe:
-        payload = {"api": probe.url, **example.settings}
-        settings = [part for name, value in payload.items() for part in ("--set", f"{name}={value}")]
-        begun = time.monotonic()
-        summary = json.loads(noetl(console, "run", example.file, *settings, "--json"))
-        ours = Side(summary, served(probe), time.monotonic() - begun)
-        probe.forget()
-        console.print(f"[bold]$[/] airflow: dag.test() of {dag.name} with conf {json.dumps(payload)}")
-        begun = time.monotonic()
-        theirs = Side(on_airflow(example.file, dag, payload), served(probe), time.monotonic() - begun)
-    console.print(side_by_side(ours, theirs))
-    return compare(ours, theirs, console)
+    noetl(console, "compile", example.file, "--target", "airflow", "-o", str(folder / example.dag), "--explain")
+    settings = [part for name, value in example.payload(probe).items() for part in ("--set", f"{name}={value}")]
+    summary = json.loads(noetl(console, "run", example.file, *settings, "--json"))
+    return Side(summary, served(example, probe))
+
+
+def on_airflow(chosen: Sequence[Example], folder: Path, probe: Probe, console: Console) -> Iterator[Side]:
+    """Run the compiled playbooks on Airflow, all in one process, since its start is what takes long."""
+    console.rule("[bold]the DAGs on Airflow")
+    cases = []
+    for example in chosen:
+        workflow, content = load((ROOT / example.file).read_bytes(), example.file), (folder / example.dag).read_bytes()
+        cases.append(AirflowCase(dag_id(workflow.path or workflow.name), content.decode(), example.payload(probe)))
+        console.print(f"[bold]$[/] dag.test() of {example.dag} with conf {json.dumps(example.payload(probe))}")
+    begun = time.monotonic()
+    runs = run_in_airflow(cases, cache=ROOT / ".cache" / "airflow")
+    console.print(f"{len(runs)} DAG runs in {time.monotonic() - begun:.0f} s, the start of Airflow included")
+    for example, run in zip(chosen, runs, strict=True):
+        if run.verdict is None:
+            raise SystemExit(f"{example.dag} ended without a verdict: {run.problem or run.tasks}")
+        yield Side(run.verdict, served(example, probe))
 
 
 def noetl(console: Console, *arguments: str) -> str:
@@ -112,31 +127,18 @@ def noetl(console: Console, *arguments: str) -> str:
     return done.stdout
 
 
-def on_airflow(file: str, dag: Path, conf: Mapping[str, Json]) -> Mapping[str, Json]:
-    """What the verdict of a DAG run says; an error if Airflow did not get that far."""
-    workflow = load((ROOT / file).read_bytes(), file)
-    case = AirflowCase(dag_id(workflow.path or workflow.name), dag.read_text(encoding="utf-8"), conf)
-    (run,) = run_in_airflow([case], cache=ROOT / ".cache" / "airflow")
-    if run.verdict is None:
-        raise SystemExit(f"Airflow ended without a verdict: {run.problem or run.tasks}")
-    return run.verdict
+def served(example: Example, probe: Probe) -> tuple[str, ...]:
+    """The requests of an example, one a line, sorted, since the branches of a fork have no order."""
+    seen = [request for request in probe.requests if request.label in example.script]
+    return tuple(sorted(f"{r.method} {r.path} {json.dumps(r.query, sort_keys=True)} {r.text()}" for r in seen))
 
 
-def served(probe: Probe) -> tuple[str, ...]:
-    """What the server saw: each request in one line, sorted, since the branches of a fork have no order."""
-    return tuple(
-        sorted(f"{r.method} {r.path} {json.dumps(r.query, sort_keys=True)} {r.text()}" for r in probe.requests)
-    )
-
-
-def side_by_side(ours: Side, theirs: Side) -> Table:
+def side_by_side(title: str, ours: Side, theirs: Side) -> Table:
     """The two outcomes as a table with a row for each thing that must be equal."""
-    table = Table("", "noetl run", "Airflow")
+    table = Table("", "noetl run", "Airflow", title=title)
     left, right = rows(ours), rows(theirs)
     for name in dict.fromkeys([*left, *right]):
         table.add_row(name, left.get(name, "-"), right.get(name, "-"))
-    table.add_section()
-    table.add_row("seconds", f"{ours.seconds:.1f}", f"{theirs.seconds:.1f}")
     return table
 
 
@@ -170,11 +172,18 @@ def compare(ours: Side, theirs: Side, console: Console) -> bool:
 def main() -> int:
     """Show both examples; 1 if any outcome differs."""
     console = Console(width=120, highlight=False)
+    chosen = examples()
+    script = {label: answer for example in chosen for label, answer in example.script.items()}
+    with tempfile.TemporaryDirectory(prefix="noetl-demo-") as name, Probe(script) as probe:
+        ours = [here(example, Path(name), probe, console) for example in chosen]
+        probe.forget()
+        theirs = list(on_airflow(chosen, Path(name), probe, console))
+    console.rule("[bold]side by side")
     equal = True
-    with tempfile.TemporaryDirectory(prefix="noetl-demo-") as name:
-        for example in examples():
-            equal &= show(example, Path(name), console)
-    console.print("\nboth outcomes are equal" if equal else "\nTHE OUTCOMES DIFFER", style="bold")
+    for example, left, right in zip(chosen, ours, theirs, strict=True):
+        console.print(side_by_side(example.file, left, right))
+        equal &= compare(left, right, console)
+    console.print("both outcomes are equal" if equal else "THE OUTCOMES DIFFER", style="bold")
     return 0 if equal else 1
 
 
