@@ -116,7 +116,9 @@ class Worker:
                 async with asyncio.timeout(START_SECONDS):
                     await self._receive(HEAD.size)
             except (EOFError, ConnectionError, TimeoutError):
-                raise CallFailed("ProcessDied", "the process for python code does not start") from None
+                self._read_output()
+                said = self._printed.text().strip().rpartition("\n")[2]
+                raise CallFailed("ProcessDied", f"the process for python code does not start: {said}") from None
             self._ready = True
 
     async def ask(self, message: bytes, printed: Printed) -> bytes:

@@ -463,6 +463,12 @@ def test_the_time_of_a_call_does_not_count_the_start_of_its_process(tmp_path: Pa
     assert outcome.response == 1
 
 
+def test_a_process_that_does_not_start_is_a_failed_call(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import os\nprint('why\\nnot', flush=True)\nos._exit(7)")
+    (outcome,) = run(python("result = 1"), environ={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert failed(outcome) == {"type": "ProcessDied", "message": "the process for python code does not start: not"}
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [
