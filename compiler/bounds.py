@@ -13,7 +13,7 @@ from typing import Final
 
 MAX_TEXT: Final = 50_000_000
 """Characters of a text that a template makes."""
-MAX_ITEMS: Final = 5_000_000
+MAX_ITEMS: Final = 1_000_000
 """Items of a list that `*` or `+` makes."""
 MAX_RANGE: Final = 100_000
 """Items of a `range`, as in Jinja's sandbox."""

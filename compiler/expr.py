@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -49,6 +50,7 @@ __all__ = [
 
 _CACHE: Final = 4096
 _TOKENS: Final = {"end of print statement": "}}", "begin of print statement": "{{", "end of statement block": "%}"}
+_QUOTED: Final = re.compile(r"(?<!\w)'([^']*)'")
 _Root: TypeAlias = Callable[[ScopeContext], Iterator[object]]
 
 
@@ -116,7 +118,7 @@ def _syntax(source: str, template: bool) -> nodes.Template:
 
 
 def _message(text: str, template: bool) -> str:
-    text = text.strip().rstrip(".").replace("'", '"').replace("\n", " ")
+    text = _QUOTED.sub(r'"\1"', " ".join(text.split()).rstrip("."))
     for jinja, plain in _TOKENS.items():
         text = text.replace(jinja, plain)
     if not template:
@@ -141,6 +143,8 @@ def _try_statements(parsed: Parsed) -> None:
     """Problems that only the generated code shows, such as names that cannot be assigned."""
     try:
         _Compiled(parsed)
+    except TemplateSyntaxError as error:
+        parsed.found.problems.append(ExpressionError(_message(error.message or "syntax error", True), error.lineno))
     except Exception as error:
         parsed.found.problems.append(ExpressionError(_reason(error), 0))
 

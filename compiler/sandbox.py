@@ -161,6 +161,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         try:
             return obj[argument]  # type: ignore[index]
         except (TypeError, LookupError):
+            if isinstance(obj, tuple) and argument in ("grouper", "list"):  # as in map(attribute="grouper")
+                return self._method(obj, str(argument))
             return Undefined(obj=obj, name=str(argument) if isinstance(argument, str | int) else None)
 
     def call_binop(self, _context: Context, operator: str, left: object, right: object) -> object:

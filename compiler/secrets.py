@@ -108,18 +108,12 @@ class Sealed:
 
     def encoded(self) -> Sealed:
         """Its Base64 form."""
-        return Sealed((Encoded(SecretText(self.parts)),))
+        return Sealed((Encoded(SecretText(_merged(self.parts))),))
 
     def unsealed(self) -> SecretRef | SecretText:
         """What leaves the template."""
-        parts: list[Part] = []
-        for part in self.parts:
-            last = parts[-1] if parts else None
-            if isinstance(part, str) and isinstance(last, str):
-                parts[-1] = last + part
-            elif part != "":
-                parts.append(part)
-        return parts[0] if len(parts) == 1 and isinstance(parts[0], SecretRef) else SecretText(tuple(parts))
+        parts = _merged(self.parts)
+        return parts[0] if len(parts) == 1 and isinstance(parts[0], SecretRef) else SecretText(parts)
 
     __str__ = __repr__ = __format__ = __bool__ = __len__ = __iter__ = __contains__ = __getitem__ = _misuse
     __hash__ = __index__ = __int__ = __float__ = __abs__ = __round__ = __neg__ = __pos__ = __call__ = _misuse
@@ -134,6 +128,18 @@ def _parts(value: object) -> tuple[Part, ...]:
     if isinstance(value, str):
         return (value,)
     raise SecretMisuse
+
+
+def _merged(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The parts with neighbouring texts as one, and without empty ones."""
+    made: list[Part] = []
+    for part in parts:
+        last = made[-1] if made else None
+        if isinstance(part, str) and isinstance(last, str):
+            made[-1] = last + part
+        elif part != "":
+            made.append(part)
+    return tuple(made)
 
 
 def unsealed(value: object) -> object:

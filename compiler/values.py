@@ -16,7 +16,7 @@ from noetl.errors import ExecutionError
 
 from .ir import Json
 from .jsonable import MAX_DEPTH, MAX_DIGITS, Foreign, NotSerializable, convert, convert_map, refuse, to_json
-from .secrets import Encoded, SecretNames, SecretRef, SecretText
+from .secrets import Encoded, Sealed, SecretMisuse, SecretNames, SecretRef, SecretText
 
 __all__ = [
     "MAX_DEPTH",
@@ -198,6 +198,8 @@ def _unwrap(value: object, depth: int, again: Foreign) -> Json:
         return convert(value.value, depth, again)
     if isinstance(value, Mapping):
         return convert_map(value, depth, again)
+    if isinstance(value, Sealed):  # inside a list or map of a template that still runs
+        raise SecretMisuse
     if isinstance(value, SecretRef | SecretText | SecretNames):
         raise NotSerializable(f"{value} is a secret: it can only be used in the fields of a tool")
     return refuse(value, depth, again)
