@@ -16,6 +16,7 @@ from noetl.diagnostics import Edit, Fix, Span
 from .nodes import Map, Scalar, Seq
 
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
+_ANCHOR_OR_ALIAS: Final = re.compile(r"(?<=[\s\[{,])([&*])([^\s,\[\]{}]+)")
 _DASH: Final = re.compile(r"[ ]*-[ ]+")
 _COLON: Final = re.compile(r"[ ]*:[ ]+")
 
@@ -29,6 +30,14 @@ class Text:
     @cached_property
     def _lines(self) -> list[str]:
         return _BREAK.split(self._text)
+
+    @cached_property
+    def shared(self) -> bool:
+        """Whether something of the text is used in several places by an alias, so that an edit may change more."""
+        if "&" not in self._text or "*" not in self._text:
+            return False
+        found = _ANCHOR_OR_ALIAS.findall(self._text)
+        return not {name for sign, name in found if sign == "&"}.isdisjoint(name for sign, name in found if sign == "*")
 
     def line(self, number: int) -> str:
         """One line without its end; empty outside of the text."""

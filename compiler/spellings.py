@@ -10,6 +10,7 @@ from typing import Final
 from noetl.diagnostics import Fix, Related, Span
 
 from . import edits
+from .document import holds_template
 from .edits import Text
 from .findings import (
     CALL_STEP,
@@ -47,7 +48,7 @@ class Spellings:
     def note(self, written: str, canonical: str, label: str, span: Span, fix: Fix | None) -> None:
         """NTL130: `written` in `label` is spelled `canonical`."""
         message = f"{written} in {label} is another spelling of {canonical}"
-        self._findings.add(NORMALISED, message, span, fix=fix)
+        self._findings.add(NORMALISED, message, span, fix=None if self._text.shared else fix)
 
     def renamed(self, key: Scalar, name: str, label: str) -> Scalar:
         """The key under its canonical name, noted if it was written otherwise."""
@@ -139,16 +140,14 @@ class Spellings:
         return Map([(key, inner) for key, inner in flat if self.store_name(key, key.text, label)], value.span)
 
     def store_name(self, place: Scalar, name: str, label: str) -> bool:
-        """COL-2: whether `name` can name a store variable; `ctx.x` is written `x`."""
+        """COL-2: whether `name` can name a store variable; `ctx.x` is written `x`, and no name is rendered."""
         root, dot, rest = name.partition(".")
-        if name and not (dot and root in STORE_ROOTS):
+        if name and not (dot and root in STORE_ROOTS) and not holds_template(name):
             return True
         message = f"{quoted(name)} in {label} does not name a variable of the store"
-        if rest:
-            fix = edits.rename(self._text, place, rest)
-            self._findings.add(WRONG_VALUE, message, place.span, hint=f"write {quoted(rest)}", fix=fix)
-        else:
-            self._findings.add(WRONG_VALUE, message, place.span)
+        plain = rest.isidentifier()
+        fix = edits.rename(self._text, place, rest) if plain and not self._text.shared else None
+        self._findings.add(WRONG_VALUE, message, place.span, hint=f"write {quoted(rest)}" if plain else None, fix=fix)
         return False
 
     def _named(self, value: Seq, label: str) -> list[Entry] | None:

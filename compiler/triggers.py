@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, Literal, TypeAlias, assert_never
 
 from . import analysis, ir
@@ -101,20 +101,20 @@ def _reads(part: ir.DataAction | ir.ControlAction, names: frozenset[str]) -> boo
     return any(names & analysis.names(source, template) for source, template in _sources(part))
 
 
-def _sources(part: ir.DataAction | ir.ControlAction) -> Iterator[tuple[str, bool]]:
+def _sources(
+    part: ir.Set | ir.Collect | ir.SetResult | ir.Sink | ir.Log | ir.ControlAction,
+) -> Iterator[tuple[str, bool]]:
     """Every template (True) and expression (False) of an action."""
     match part:
         case ir.Set():
             yield from _templates(part.entries)
         case ir.Collect():
             yield part.source.source, False
-        case ir.CollectPath():
-            return
-        case ir.SetResult(value=ir.Expression(source=source)):
-            yield source, False
-        case ir.SetResult(value=value):
-            if not isinstance(value, ir.Expression):
-                yield from _templates(value)
+        case ir.SetResult():
+            if isinstance(part.value, ir.Expression):
+                yield part.value.source, False
+            else:
+                yield from _templates(part.value)
         case ir.Sink():
             yield from _templates(part.tool.fields)
         case ir.Log():
@@ -131,18 +131,9 @@ def _sources(part: ir.DataAction | ir.ControlAction) -> Iterator[tuple[str, bool
 
 
 def _settings(part: ir.Retry | ir.Page | ir.Skip | ir.Fail) -> Iterator[tuple[str, bool]]:
-    values: tuple[ir.Value | None, ...]
-    match part:
-        case ir.Retry():
-            values = (part.max_attempts, part.initial_delay, part.backoff_multiplier, part.max_delay)
-        case ir.Page():
-            values = (part.overrides, part.max_attempts, part.initial_delay)
-        case ir.Skip():
-            values = (part.reason,)
-        case ir.Fail():
-            values = (part.message, part.fail_workflow)
+    values = [getattr(part, field.name) for field in fields(part)]
     for value in values:
-        if value is not None:
+        if isinstance(value, ir.Const | ir.Template | ir.ListValue | ir.MapValue):
             yield from _templates(value)
 
 

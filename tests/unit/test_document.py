@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from typing import cast
 
 import pytest
+from pydantic import ValidationError
 
 from noetl.compiler import ir
-from noetl.compiler.document import Document
+from noetl.compiler.document import Document, SkipSpec
 from noetl.compiler.frontend import compile_source, load
 from noetl.compiler.nodes import Map, Node, Scalar, Seq
 from noetl.diagnostics import Diagnostic, Severity, Span
@@ -114,6 +116,13 @@ STEPS = [
     ("NTL104", '"initial_delay" in "retry" of step "s" must be at least 0', RULE % "retry: {initial_delay: §-0.5}"),
     ("NTL104", '"ctx.a" in "set" of step "s" does not name a variable', RULE % "set: {§ctx.a: 1}"),
     ("NTL104", '"vars.a" in "into" of step "s" does not name', RULE % "collect: {from: a, into: §vars.a}"),
+    ("NTL104", '"{{ a }}" in "set" of step "s" does not name', RULE % "set: [{name: §'{{ a }}', value: 1}]"),
+    ("NTL104", '"" in "set" of step "s" does not name', RULE % "set: {§'': 1}"),
+    ("NTL103", '"set" in "then" of step "s" must be a mapping, not a list', RULE % "set: §[{name: a}]"),
+    ("NTL103", '"set" in "then" of step "s" must be a mapping, not a list', RULE % "set: §[{name: [], value: 1}]"),
+    ("NTL103", '"collect" in "then" of step "s" must be a mapping', RULE % "collect: §[a]"),
+    ("NTL103", '"into" in "collect" of step "s" must be a string', RULE % "collect: {from: a, into: §[a]}"),
+    ("NTL103", '"tool" in "sink" of step "s" must be', RULE % "sink: {tool: §[a], table: b}"),
     ("NTL104", 'the keys "0x1" and "1" are both "1" in JSON', "- step: s\n  args: {0x1: a, §1: b}"),
     ("NTL132", '"call" in step "s" cannot name a step', RULE % "call: {§step: x}"),
     ("NTL133", "has text around it", "- step: s\n  case: [{when: §'a {{ b }}', then: {}}]"),
@@ -335,6 +344,17 @@ def test_models_keep_nodes_and_coerce_nothing() -> None:
     assert [(type(s.value), s.value) for s in kept.items if isinstance(s, Scalar)] == [(type(v), v) for v in values]
     assert document.workflow[0].step.text == "start"
     assert document.metadata.node.get("team") is not None
+
+
+def test_models_refuse_what_is_no_node() -> None:
+    for wrong in (5, Map([(Scalar("reason", "reason", "plain", AT), cast(Node, 5))], AT)):
+        with pytest.raises(ValidationError):
+            SkipSpec.model_validate(wrong)
+
+
+def test_messages_stay_on_one_line_and_short() -> None:
+    found = errors(steps('- step: "a\\nb\\u2028"\n  ' + "k" * 500 + ": 1"))
+    assert found[0].message.startswith(f'unexpected key "{"k" * 80}..." in step "a\\nb\\u2028"; allowed: args')
 
 
 def test_models_describe_themselves_as_json_schema() -> None:

@@ -295,6 +295,29 @@ def test_no_fix_where_the_text_is_not_plain() -> None:
     assert [(d.code, d.fix) for d in escaped.diagnostics] == [("NTL130", None)]
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        # the other use of the anchor would change, too
+        "- step: start\n  args: {x: &n {step: start}}\n  next: *n\n",
+        # a comment would be lost
+        "- step: start\n  case:\n  - when: true\n    then:\n      set:\n      - name: a  # why\n        value: 1\n",
+        "- step: start\n  case:\n  - when: true\n    then:\n      set:\n      - value: 1\n        name: a\n",
+        "- step: start\n  case:\n  - when: true\n    then:\n      set: [{name: a, value: 1}]\n",
+        "- step: start\n  case: [{when: true, then: {set: [{name: 'a''b', value: 1}]}}]\n",
+        # desc would move into the tool
+        "- step: start\nworkbook:\n- name: a\n  tool: python\n  code: x\n  desc: z\n",
+        "- step: start\nworkbook:\n- name: a\n  code: x\n  tool: python\n",
+        "- step: start\nworkbook:\n- name: a\n  tool:\n    python\n  code: x\n",
+        "- step: start\n  next: start\n  sink: {tool: {kind: event_log, from: a == 'x' and b == \"y\"}}\n",
+        "- step: start\n  next: start\n  sink: {tool: {kind: event_log, from: 'a'}}\n",
+    ],
+)
+def test_no_fix_where_more_than_the_spelling_would_change(steps: str) -> None:
+    result = compiled(f"workflow:\n{steps}")
+    assert [(d.code, d.fix) for d in result.diagnostics] == [("NTL130", None)]
+
+
 def test_paging_and_collecting_by_path_are_noted_and_kept() -> None:
     result = compiled(
         """
@@ -390,6 +413,18 @@ def test_adjacent_next_and_step_items_are_one_next() -> None:
     assert first.conflicting == ()
     assert isinstance(second.control, ir.Next)
     assert [str(span) for span in second.conflicting] == ["17:9"]
+
+
+@pytest.mark.parametrize("name", ["ctx.total", "vars.total"])
+def test_a_store_name_with_its_root_has_a_fix(name: str) -> None:
+    text = HEAD + f"workflow:\n- step: start\n  case: [{{when: true, then: {{set: {{{name}: 1}}}}}}]\n"
+    result = compile_source(text, "p.yaml", check=False)
+    assert [d.code for d in result.diagnostics] == ["NTL104"]
+    after = compile_source(rewritten(result, text), "p.yaml", check=False)
+    assert after.diagnostics == ()
+    action = workflow(after).steps[0].rules[0].data[0]
+    assert isinstance(action, ir.Set)
+    assert [n for n, _ in action.entries.entries] == ["total"]
 
 
 # -- v1 and the local dialect ----------------------------------------------------------------------------------------
