@@ -104,11 +104,18 @@ def _write(done: Sequence[Compiled], output: str | None) -> None:
     for one in done:
         path = Path(output or ".") / one.file if output is None or _is_folder(output) else Path(output)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Airflow may read the folder at any time: it sees the whole file or none.
-            fresh = path.with_name(f".noetl-{os.getpid()}")
-            fresh.write_text(one.content, encoding="utf-8", newline="\n")
-            fresh.replace(path)
+            _put(path, one.content)
         except OSError as error:
             raise UsageError(f'cannot write "{path}": {error.strerror}') from error
         print(f"wrote {path}", file=sys.stderr)
+
+
+def _put(path: Path, content: str) -> None:
+    """Write a file whole: Airflow may read the folder at any time, and sees all of it or nothing."""
+    if path.exists() and not path.is_file():  # a device or pipe is written to, never replaced
+        path.write_text(content, encoding="utf-8", newline="\n")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".noetl-{os.getpid()}")
+    fresh.write_text(content, encoding="utf-8", newline="\n")
+    fresh.replace(path)

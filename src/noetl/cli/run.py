@@ -80,6 +80,8 @@ def compiled(file: str) -> Compilation:
     from noetl.compiler import frontend, source
 
     text = source.read(file)
+    if text.data is None:
+        raise UsageError("; ".join(d.message for d in text.diagnostics))
     return frontend.compile_source(text.data, text.path)
 
 
