@@ -10,7 +10,7 @@ from noetl.compiler.expr import TemplateFailed, render_value
 
 from noetl.compiler.ir import Json, MapValue, Sink, Tool, Value, Workflow
 from noetl.compiler.tools import BODY_METHODS
-from noetl.compiler.values import NotSerializable, mask, plain
+from noetl.compiler.values import NotSerializable, is_undefined, mask, plain
 
 from .ports import ToolCall
 from .scope import Scope
@@ -146,7 +146,7 @@ def merged_args(own: Mapping[str, object], inherited: Mapping[str, object]) -> d
     """STP-4: a tool entry wins over the step's `args`; a null or absent one falls back to it."""
     merged = dict(inherited)
     for name, value in own.items():
-        if value is not None or name not in merged:
+        if not (value is None or is_undefined(value)) or name not in merged:
             merged[name] = value
     return merged
 

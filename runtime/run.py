@@ -276,7 +276,7 @@ class Run:
         scope.error = self._failure if self._failure is not None else self._inherited
         if self._failure is not None:
             scope.response = self._answered if name == "call.error" else None
-            scope.result = scope.response
+            scope.result = None
         elif name in ("call.done", "step.exit"):
             scope.response = self._response or Result(None, "plain")
             scope.result = self._told()

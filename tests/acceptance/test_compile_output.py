@@ -25,7 +25,8 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
 def test_a_file_that_exists_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "dag.py"
     path.write_text("old", encoding="utf-8")
-    done = subprocess.run([NOETL, "compile", PLAYBOOK, "-o", str(path)], capture_output=True, check=False, timeout=60)
+    command = [NOETL, "compile", PLAYBOOK, "--target", "airflow", "-o", str(path)]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert path.read_text(encoding="utf-8").startswith('"""Playbook fan_out_join')
     assert [p.name for p in tmp_path.iterdir()] == ["dag.py"]
