@@ -19,7 +19,7 @@ PLAYBOOK_TOOL: Final = kind(
 )
 TOOL: Final = kind("NTL504", "tool-on-target", Severity.ERROR, "a tool of a kind that a target does not run")
 COPIES: Final = kind(
-    "NTL505", "many-copies-on-target", Severity.ERROR, "more tokens at a step than a plan makes copies"
+    "NTL505", "too-many-copies", Severity.ERROR, "more tokens at a step than a plan makes copies"
 )
 
 _IN_TASK: Final = "by the runtime inside the step's task"

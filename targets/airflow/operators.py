@@ -197,7 +197,7 @@ class StoredCredentials:
         try:
             connection = Connection.get(name)
         except AirflowNotFoundException:
-            raise CredentialMissing(f'no Airflow connection is called "{name}"') from None
+            raise CredentialMissing(f'no credential is called "{name}"') from None
         type_, fields = from_connection(connection)
         return Credential(name, type_, fields)
 

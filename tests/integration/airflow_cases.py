@@ -27,6 +27,8 @@ class Case:
     output: Json = None
     payload: Mapping[str, Json] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    credentials: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    """The credential store of the runtime; on Airflow they are connections, in `env`."""
     states: Mapping[str, str] = field(default_factory=dict)
     """States of Airflow tasks that are worth a look."""
     head: str = HEAD
@@ -440,6 +442,35 @@ workflow:
         "start",
         output=["yes", False],
         env={"SHOWN": "yes", "HIDDEN": "no", "NOETL_ALLOW_ENV": "OTHER, SHOWN"},
+    ),
+    Case(
+        "credentials_are_connections",
+        """
+  - step: start
+    tool: {kind: http, url: "{{ workload.probe }}/a", auth: plain-token, headers: {x-s: "{{ secret.words }}"}}
+    next: [b]
+  - step: b
+    tool: {kind: http, url: "{{ workload.probe }}/b", auth: {type: basic, credential: both}}
+    next: [c]
+  - step: c
+    tool: {kind: http, url: "{{ workload.probe }}/c", auth: missing}
+    case:
+      - when: "{{ event.name == 'call.error' }}"
+        then: {result: {from: "error.type"}}
+""",
+        "completed",
+        "start b c",
+        output="CredentialMissing",
+        credentials={
+            "plain-token": {"type": "bearer", "token": "t-0123456"},
+            "words": {"type": "text", "value": "open sesame"},
+            "both": {"type": "basic", "username": "me", "password": "p-0123456"},
+        },
+        env={
+            "AIRFLOW_CONN_PLAIN-TOKEN": '{"conn_type": "http", "password": "t-0123456"}',
+            "NOETL_CREDENTIAL_WORDS": "open sesame",
+            "AIRFLOW_CONN_BOTH": '{"conn_type": "http", "login": "me", "password": "p-0123456"}',
+        },
     ),
     Case(
         "writes_of_branches_meet_in_order",

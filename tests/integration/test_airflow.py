@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,8 @@ from noetl.compiler.frontend import compile_source
 from noetl.compiler.ir import Json
 from noetl.conformance.adapters.airflow import AirflowCase, AirflowRun, run_in_airflow
 from noetl.conformance.judge import differences
-from noetl.runtime.credentials import EnvironmentCredentials
+from noetl.conformance.probe import Probe
+from noetl.runtime.credentials import MappedCredentials
 from noetl.runtime.embedded import execute
 from noetl.runtime.scope import ExecutionInfo
 from noetl.runtime.system import RandomIds, SystemClock
@@ -34,7 +35,7 @@ def compiled(case: Case) -> Compiled:
     return TARGET.compile(Source(found.path, found.text, found.workflow))
 
 
-def reference(case: Case) -> dict[str, Json]:
+def reference(case: Case, probe: Probe) -> dict[str, Json]:
     """The object of `noetl run --json`."""
     workflow = compile_source(case.text, f"{case.name}.yaml").workflow
     assert workflow is not None
@@ -42,37 +43,48 @@ def reference(case: Case) -> dict[str, Json]:
     info = ExecutionInfo(RandomIds().execution_id(), {n: v for n, v in case.env.items() if n in allowed})
 
     async def run() -> dict[str, Json]:
-        toolbox = ToolBox(EnvironmentCredentials(case.env), environ=case.env)
+        credentials = MappedCredentials({name: dict(entry) for name, entry in case.credentials.items()})
+        toolbox = ToolBox(credentials, environ=case.env)
         try:
-            return (await execute(workflow, case.payload, info, toolbox, SystemClock())).summary()
+            return (await execute(workflow, payload(case, probe), info, toolbox, SystemClock())).summary()
         finally:
             await toolbox.close()
 
     return asyncio.run(run())
 
 
-def conf(case: Case) -> Mapping[str, Json]:
+def payload(case: Case, probe: Probe) -> Mapping[str, Json]:
+    return {"probe": probe.url} if case.credentials else case.payload
+
+
+def conf(case: Case, probe: Probe) -> Mapping[str, Json]:
     if case.name == "the_payload_as_one_text":
         return {"noetl_payload": json.dumps(case.payload)}
-    return case.payload
+    return payload(case, probe)
 
 
 @pytest.fixture(scope="module")
-def runs() -> dict[str, AirflowRun]:
+def probe() -> Iterator[Probe]:
+    with Probe({"a": [{"json": {"ok": True}}], "b": [{"text": "fine"}]}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def runs(probe: Probe) -> dict[str, AirflowRun]:
     """Every case on Airflow, in one process."""
     batch = []
     for case in CASES.values():
         made = compiled(case)
-        batch.append(AirflowCase(made.identity, made.content, conf(case), case.env))
+        batch.append(AirflowCase(made.identity, made.content, conf(case, probe), case.env))
     return dict(zip(CASES, run_in_airflow(batch, time_limit=250, cache=CACHE), strict=True))
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_outcome_is_the_same_on_airflow(runs: dict[str, AirflowRun], name: str) -> None:
+def test_the_outcome_is_the_same_on_airflow(runs: dict[str, AirflowRun], probe: Probe, name: str) -> None:
     case, run = CASES[name], runs[name]
     assert run.problem is None
     assert run.verdict is not None
-    assert differences(reference(case), run.verdict) == []
+    assert differences(reference(case, probe), run.verdict) == []
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -87,6 +99,14 @@ def test_the_outcome_is_what_the_case_says(runs: dict[str, AirflowRun], name: st
     if case.output is not None:
         assert run.verdict["output"] == case.output
     assert {task: run.tasks.get(task) for task in case.states} == dict(case.states)
+
+
+def test_connections_are_used_and_leave_no_trace(runs: dict[str, AirflowRun], probe: Probe) -> None:
+    sent = [(seen.label, seen.headers.get("authorization"), seen.headers.get("x-s")) for seen in probe.requests[:2]]
+    assert sent == [("a", "Bearer t-0123456", "open sesame"), ("b", "Basic bWU6cC0wMTIzNDU2", None)]
+    shown = json.dumps(runs["credentials_are_connections"].verdict)
+    for secret in ("t-0123456", "open sesame", "p-0123456", "bWU6cC0wMTIzNDU2"):
+        assert secret not in shown
 
 
 def test_the_workload_of_a_failed_start_is_told(runs: dict[str, AirflowRun]) -> None:
