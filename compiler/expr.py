@@ -82,7 +82,7 @@ def parse_template(source: str) -> Parsed:
 def _sound(parsed: Parsed) -> Parsed:
     if parsed.found.problems:
         first = parsed.found.problems[0]
-        raise type(first)(first.message, first.offset, first.hint)
+        raise type(first)(first.message, first.offset, first.hint, first.length)
     return parsed
 
 

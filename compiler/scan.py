@@ -27,12 +27,13 @@ Guard: TypeAlias = Literal["defined", "default"]
 
 
 class ExpressionError(NoetlError):
-    """An expression or template is invalid. `offset` counts characters from the start of its source."""
+    """An expression or template is invalid: `length` characters from `offset` on of its source."""
 
-    def __init__(self, message: str, offset: int, hint: str | None = None) -> None:
+    def __init__(self, message: str, offset: int, hint: str | None = None, length: int = 1) -> None:
         self.message = message
         self.offset = offset
         self.hint = hint
+        self.length = length
         super().__init__(message)
 
 
@@ -133,8 +134,8 @@ class _Walker:
             if child is not None:
                 self.visit(child, bound)
 
-    def _problem(self, message: str, offset: int, hint: str | None = None) -> None:
-        self.found.problems.append(ExpressionError(message, offset, hint))
+    def _problem(self, message: str, offset: int, hint: str | None = None, length: int = 1) -> None:
+        self.found.problems.append(ExpressionError(message, offset, hint, length))
 
     # -- names and paths
 
@@ -165,7 +166,7 @@ class _Walker:
         if not isinstance(node, nodes.Name):
             self.visit(node, bound)
         elif node.name == "self" and "self" not in bound:
-            self._problem('"self" cannot be used in a playbook', node.lineno)
+            self._problem('"self" cannot be used in a playbook', node.lineno, length=4)
         elif node.name not in bound:
             self.found.reads.append(Read(node.name, tuple(reversed(path)), node.lineno, guard, whole))
 
@@ -181,7 +182,7 @@ class _Walker:
     # -- filters, tests, calls
 
     def _filter(self, node: nodes.Filter, bound: set[str]) -> None:
-        self._known(node.name, node.lineno, "filter")
+        self._known(node.name, node.lineno, "filter", len(node.name))
         self._by_name(node)
         if node.node is not None:
             if node.name in ("d", "default"):
@@ -191,7 +192,7 @@ class _Walker:
         self._arguments(node, bound)
 
     def _test(self, node: nodes.Test, bound: set[str]) -> None:
-        self._known(node.name, node.lineno, "test")
+        self._known(node.name, node.lineno, "test", len("is"))
         if node.name in ("defined", "undefined"):
             self._read(node.node, bound, "defined")
         else:
@@ -201,13 +202,13 @@ class _Walker:
     def _call(self, node: nodes.Call, bound: set[str]) -> None:
         target = node.node
         if isinstance(target, nodes.Name) and target.name not in bound:
-            self._known(target.name, target.lineno, "function")
+            self._known(target.name, target.lineno, "function", len(target.name))
             if target.name == "now" and (node.args or node.kwargs or node.dyn_args or node.dyn_kwargs):
                 self._problem("now() takes no arguments", node.lineno)
         elif isinstance(target, nodes.Getattr):
             root = _root(target)
             if target.attr not in METHODS and root not in bound:
-                self._unknown(target.attr, target.lineno, "method", METHODS)
+                self._unknown(target.attr, target.lineno, "method", METHODS, 1 + len(target.attr))
             self._read(target.node, bound, None, whole=False)
         else:
             self.visit(target, bound)
@@ -228,12 +229,12 @@ class _Walker:
         if kind is not None and len(node.args) > place:
             name = node.args[place]
             if isinstance(name, nodes.Const) and isinstance(name.value, str):
-                self._known(name.value, name.lineno, kind)
+                self._known(name.value, name.lineno, kind, len(name.value) + len("''"))
 
-    def _known(self, name: str, offset: int, kind: str) -> None:
+    def _known(self, name: str, offset: int, kind: str, length: int) -> None:
         if name in REFUSED:
             message = f'{kind} "{name}" is refused: its value is left to chance'
-            self.found.problems.append(RefusedFunction(message, offset))
+            self.found.problems.append(RefusedFunction(message, offset, length=length))
             return
         known = {
             "filter": SANDBOX.filters.keys(),
@@ -241,15 +242,15 @@ class _Walker:
             "function": SANDBOX.functions.keys() | {"now"},
         }[kind]
         if name not in known or name.startswith("("):
-            self._unknown(name, offset, kind, known)
+            self._unknown(name, offset, kind, known, length)
 
-    def _unknown(self, name: str, offset: int, kind: str, known: Iterable[str]) -> None:
+    def _unknown(self, name: str, offset: int, kind: str, known: Iterable[str], length: int) -> None:
         import difflib  # only on the way to an error
 
         names = sorted(k for k in known if k.isidentifier())
         close = difflib.get_close_matches(name, names, n=1)
         hint = f'did you mean "{close[0]}"?' if close else f"expected one of {', '.join(names)}"
-        self._problem(f'unknown {kind} "{name}"', offset, hint)
+        self._problem(f'unknown {kind} "{name}"', offset, hint, length)
 
     # -- statements that bind names
 

@@ -269,11 +269,11 @@ def test_the_place_of_a_name_is_exact(template: str) -> None:
 
 def test_all_problems_of_a_source_come_together() -> None:
     found = problems("{{ a | nope }} {{ [1] | random }}\n{{ foo() }}{{ b is nope }}", True)
-    assert [(p.offset, str(p)) for p in found] == [
-        (7, 'unknown filter "nope"'),
-        (24, 'filter "random" is refused: its value is left to chance'),
-        (37, 'unknown function "foo"'),
-        (50, 'unknown test "nope"'),
+    assert [(p.offset, p.length, str(p)) for p in found] == [
+        (7, 4, 'unknown filter "nope"'),
+        (24, 6, 'filter "random" is refused: its value is left to chance'),
+        (37, 3, 'unknown function "foo"'),
+        (50, 2, 'unknown test "nope"'),
     ]
     assert [str(p) for p in problems("a |", False)] == ['unexpected end of expression, expected "name"']
     assert problems("a", False) == ()
