@@ -11,7 +11,7 @@ from noetl.compiler.tools import KINDS
 from noetl.diagnostics import Diagnostic, Span
 
 from .base import Capability
-from .plan import walk
+from .plan import control_graph, cycles
 
 FEATURES: Final[Mapping[str, str]] = {
     "choice": "rules that lead to different steps; the first that fires decides (RUL-1, STP-7)",
@@ -49,12 +49,14 @@ class Use:
 
 def used(workflow: ir.Workflow) -> Iterator[Use]:
     """The uses of features that targets may refuse, in the steps that `start` reaches and the tasks that these run."""
-    steps, cycles = walk(workflow)
-    for cycle in cycles:
+    facts = control_graph(workflow)
+    for cycle in cycles(facts):
         trail = " -> ".join([cycle[0].source, *(edge.target for edge in cycle)])
         yield Use("cycle", f"the steps {trail} are a cycle", cycle[-1].span)
     tasks: dict[str, ir.Task] = {}
-    for step in steps:
+    for step in workflow.steps:
+        if step.name not in facts.reach.from_start:
+            continue
         subject = f'step "{step.name}"'
         if step.loop:
             yield Use("loop", f"{subject} has a loop", step.loop.span)

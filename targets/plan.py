@@ -7,12 +7,18 @@ not reach is dropped first: an engine of tasks would run it, a playbook does not
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Literal
 
 from noetl.compiler import ir
+from noetl.compiler.passes.components import components
+from noetl.compiler.passes.facts import Facts
+from noetl.compiler.passes.graph import graph
+from noetl.compiler.passes.reachability import reachability
+from noetl.errors import InternalError
 
 MAX_COPIES: Final = 16
 """Most copies of one step; past it a plan is refused."""
@@ -102,49 +108,43 @@ class TooManyCopies(Exception):
         super().__init__(step.name)
 
 
-def walk(workflow: ir.Workflow) -> tuple[list[ir.Step], list[tuple[ir.Edge, ...]]]:
-    """The steps that `start` reaches, sources first as far as cycles allow, and the cycles by their edges."""
-    steps = {step.name: step for step in workflow.steps}
-    done: list[ir.Step] = []
-    cycles: list[tuple[ir.Edge, ...]] = []
-    entered = {ir.START}
-    path: list[tuple[ir.Step, Iterator[ir.Edge]]] = [(steps[ir.START], iter(_backwards(steps[ir.START])))]
-    trail: list[ir.Edge] = []  # the edges between the steps of `path`
-    on_path = {ir.START: 0}
-    while path:
-        step, edges = path[-1]
-        edge = next(edges, None)
-        if edge is None:
-            path.pop()
-            del on_path[step.name]
-            if trail:
-                trail.pop()
-            done.append(step)
-        elif edge.target in on_path:
-            cycles.append((*trail[on_path[edge.target] :], edge))
-        elif edge.target not in entered:
-            entered.add(edge.target)
-            on_path[edge.target] = len(path)
-            trail.append(edge)
-            path.append((steps[edge.target], iter(_backwards(steps[edge.target]))))
-    done.reverse()
-    return done, cycles
+def control_graph(workflow: ir.Workflow) -> Facts:
+    """The facts that a plan needs: edges, what `start` reaches, and cycles."""
+    return components(workflow, reachability(workflow, graph(workflow, Facts())))
+
+
+def cycles(facts: Facts) -> Iterator[tuple[ir.Edge, ...]]:
+    """For each group of steps that `start` reaches and that reach each other, the shortest way from its first one back."""
+    for number, group in enumerate(facts.components.members):
+        if number in facts.components.cyclic and group[0] in facts.reach.from_start:
+            yield _way_back(facts, group[0])
+
+
+def _way_back(facts: Facts, step: str) -> tuple[ir.Edge, ...]:
+    ways: dict[str, tuple[ir.Edge, ...]] = {step: ()}
+    todo = deque([step])
+    while todo:
+        here = todo.popleft()
+        for edge in facts.graph.leaving[here]:
+            if edge.target == step:
+                return (*ways[here], edge)
+            if edge.target not in ways:
+                ways[edge.target] = (*ways[here], edge)
+                todo.append(edge.target)
+    raise InternalError(f'step "{step}" is in a cycle without a way back')
 
 
 def plan(workflow: ir.Workflow, max_copies: int = MAX_COPIES) -> Plan:
     """The units of a playbook without cycles (ValueError); TooManyCopies where a step needs more than `max_copies`."""
-    order, cycles = walk(workflow)
-    if cycles:
-        raise ValueError(f"the control graph has {len(cycles)} cycles")
+    facts = control_graph(workflow)
+    if any(cycles(facts)):
+        raise ValueError("the control graph has a cycle")
+    names = (name for group in facts.components.members for name in group)
+    order = [facts.graph.steps[name] for name in names if name in facts.reach.from_start]
     draft = _Draft(max_copies)
     for step in order:
         draft.add(step)
     return draft.plan(order)
-
-
-def _backwards(step: ir.Step) -> Sequence[ir.Edge]:
-    """Edges last first, so that the reversed post-order keeps the order of the document where it is free to."""
-    return list(step.edges())[::-1]
 
 
 @dataclass(slots=True)

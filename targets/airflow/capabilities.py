@@ -18,9 +18,7 @@ PLAYBOOK_TOOL: Final = kind(
     "NTL503", "playbook-tool-on-target", Severity.ERROR, "a sub-playbook, on a target that runs none"
 )
 TOOL: Final = kind("NTL504", "tool-on-target", Severity.ERROR, "a tool of a kind that a target does not run")
-COPIES: Final = kind(
-    "NTL505", "too-many-copies", Severity.ERROR, "more tokens at a step than a plan makes copies"
-)
+COPIES: Final = kind("NTL505", "too-many-copies", Severity.ERROR, "more tokens at a step than a plan makes copies")
 
 _IN_TASK: Final = "by the runtime inside the step's task"
 _NO_RUNNER: Final = "nothing runs this kind of tool there"
