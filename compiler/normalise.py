@@ -44,7 +44,7 @@ class _Normaliser:
         for key, value in _present(root):
             name = key.text
             if name in TOLERATED:
-                effect = 'is readable in templates as "spec" only' if name == "spec" else "has no effect"
+                effect = "has no effect, but that templates can read it" if name == "spec" else "has no effect"
                 self._findings.add(TOLERATED_KEY, f"the key {quoted(name)} {effect}", key.span)
             elif name == "metadata" and isinstance(value, Map):
                 value = Map([(k, v) for k, v in value.entries if k.text == "name" or not is_null(v)], value.span)
