@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from noetl.diagnostics import Diagnostic, Severity, in_order
 from noetl.errors import PlaybookError
@@ -14,6 +15,9 @@ from .lower import lower
 from .normalise import normalise
 from .validation import validate
 
+if TYPE_CHECKING:
+    from .passes.facts import Facts
+
 
 @dataclass(frozen=True, slots=True)
 class Compilation:
@@ -23,6 +27,8 @@ class Compilation:
     text: str
     document: Document | None
     workflow: ir.Workflow | None
+    facts: Facts | None
+    """What the passes found; None without a workflow, and where nothing was checked."""
     diagnostics: tuple[Diagnostic, ...]
     """Sorted by place (`in_order`)."""
 
@@ -39,15 +45,23 @@ def compile_source(data: bytes | str, path: str, *, check: bool = True) -> Compi
     """
     parsed = source.parse(data, path)
     if parsed.root is None:
-        return Compilation(path, parsed.text, None, None, tuple(in_order(parsed.diagnostics)))
+        return Compilation(path, parsed.text, None, None, None, tuple(in_order(parsed.diagnostics)))
     findings = Findings(path)
     canonical = normalise(parsed.root, parsed.text, findings)
     if canonical is None:
         # The document is refused as a whole; more about its text would only hide why.
-        return Compilation(path, parsed.text, None, None, tuple(in_order(findings.items)))
+        return Compilation(path, parsed.text, None, None, None, tuple(in_order(findings.items)))
     document = validate(canonical, findings)
     workflow = lower(document, parsed.text, findings) if document else None
-    return Compilation(path, parsed.text, document, workflow, tuple(in_order([*parsed.diagnostics, *findings.items])))
+    facts = _facts(workflow) if workflow and check else None
+    found = tuple(in_order([*parsed.diagnostics, *findings.items]))
+    return Compilation(path, parsed.text, document, workflow, facts, found)
+
+
+def _facts(workflow: ir.Workflow) -> Facts:
+    from .passes import analyse  # a place that does not check starts faster without
+
+    return analyse(workflow)
 
 
 def load(data: bytes | str, path: str, *, check: bool = True) -> ir.Workflow:
