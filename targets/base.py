@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -36,6 +37,15 @@ class Capability:
             raise ValueError(
                 f"capability {self.feature}: a code and a kind of refusal belong to refused rows, and only there"
             )
+
+
+def markdown_table(rows: Iterable[Capability], features: Mapping[str, str]) -> str:
+    """A table of capabilities as the docs show it; `features` says what each one is."""
+    lines = ["| feature | what it is | carried | how |", "|---|---|---|---|"]
+    for row in rows:
+        carried = str(row.support) if row.code is None else f"refused ({row.refusal}, {row.code.code})"
+        lines.append(f"| {row.feature} | {features[row.feature]} | {carried} | {row.how} |")
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def control_graph(workflow: ir.Workflow) -> Facts:
 
 
 def cycles(facts: Facts) -> Iterator[tuple[ir.Edge, ...]]:
-    """For each group of steps that `start` reaches and that reach each other, the shortest way from its first one back."""
+    """For each group of steps that `start` reaches and that reach each other, the shortest way back to the first."""
     for number, group in enumerate(facts.components.members):
         if number in facts.components.cyclic and group[0] in facts.reach.from_start:
             yield _way_back(facts, group[0])

@@ -1,0 +1,133 @@
+"""`noetl compile` as people call it: what is written where, what is refused, what is told."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from noetl.cli import main
+
+HEAD = "apiVersion: noetl.io/v2\nkind: Playbook\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a few playbooks; `same` has the path of `good`."""
+    texts = {
+        "good": "metadata: {name: good, path: a/good}\nworkflow: [{step: start, next: [end]}]\n",
+        "other": "metadata: {name: other}\nworkflow: [{step: start}]\n",
+        "same": "metadata: {name: same, path: a/good}\nworkflow: [{step: start}]\n",
+        "loop": "metadata: {name: l}\nworkflow: [{step: start, tool: {kind: python, code: 'x = 1'}, "
+        "loop: {in: [1], iterator: i}}]\n",
+        "broken": "metadata: {name: b}\nworkflow: [{step: start, next: [nowhere]}]\n",
+        "odd": "metadata: {name: odd}\nworkflow: [{step: start, tool: {kind: python, code: 'x = 1', colour: red}}]\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.yaml").write_text(HEAD + text, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def written(folder: Path) -> list[str]:
+    return sorted(
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.suffix != ".yaml"
+    )
+
+
+def compile_(*args: str) -> int:
+    return main(["compile", *args, "--target", "airflow"])
+
+
+def test_a_dag_file_in_the_current_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compile_("good.yaml") == 0
+    assert written(folder) == ["a.good.py"]
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "wrote a.good.py\n")
+
+
+def test_several_into_a_folder_that_is_made(folder: Path) -> None:
+    assert compile_("good.yaml", "other.yaml", "-o", "x/dags/") == 0
+    assert written(folder) == ["x/dags/a.good.py", "x/dags/other.py"]
+
+
+def test_one_into_a_file(folder: Path) -> None:
+    assert compile_("good.yaml", "-o", "some.py") == 0
+    assert written(folder) == ["some.py"]
+
+
+def test_standard_output_with_the_story_on_standard_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compile_("good.yaml", "-o", "-", "--explain") == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith('"""Playbook good as an Airflow DAG.')
+    assert shown.err.startswith("good.yaml -> DAG a.good: 2 steps, 3 tasks\n")
+    assert written(folder) == []
+
+
+def test_the_story_on_standard_output(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compile_("good.yaml", "other.yaml", "--explain") == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("good.yaml -> DAG a.good: 2 steps, 3 tasks\n\nstart (line 4)\n")
+    assert "\n\nother.yaml -> DAG other: 1 step, 2 tasks\n" in shown.out
+    assert "wrote other.py\n" in shown.err
+
+
+def test_from_standard_input(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (folder / "good.yaml").read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+    assert compile_("-", "-o", "-") == 0
+    assert 'dag_id="a.good"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("files", "code", "place"),
+    [
+        (["good.yaml", "loop.yaml"], "NTL502", "loop.yaml:4:"),
+        (["good.yaml", "broken.yaml"], "NTL203", "broken.yaml:4:"),
+        (["good.yaml", "same.yaml"], "NTL506", "same.yaml:1:1:"),
+        (["loop.yaml", "good.yaml", "same.yaml"], "NTL502", "loop.yaml:4:"),
+    ],
+)
+def test_nothing_is_written_when_anything_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], files: list[str], code: str, place: str
+) -> None:
+    assert compile_(*files, "-o", "dags/") == 1
+    assert written(folder) == []
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert f"error[{code}]" in shown.err
+    assert any(line.startswith(place) for line in shown.err.splitlines())
+
+
+def test_warnings_are_shown_and_do_not_refuse(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compile_("odd.yaml") == 0
+    assert "warning[NTL108]" in capsys.readouterr().err
+    assert written(folder) == ["odd.py"]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["good.yaml", "other.yaml", "-o", "one.py"], 'do not fit into "one.py"'),
+        (["good.yaml", "other.yaml", "-o", "-"], 'do not fit into "-"'),
+        (["good.yaml", "good.yaml"], "named twice"),
+        (["missing.yaml"], '"missing.yaml" cannot be read'),
+        (["good.yaml", "-o", "good.yaml/x.py"], 'cannot write "good.yaml/x.py"'),
+    ],
+)
+def test_wrong_usage(folder: Path, capsys: pytest.CaptureFixture[str], args: list[str], message: str) -> None:
+    assert compile_(*args) == 2
+    assert message in capsys.readouterr().err
+    assert written(folder) == []
+
+
+def test_an_unknown_target(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", "good.yaml", "--target", "cron"]) == 2
+    assert 'there is no target "cron"; installed: airflow' in capsys.readouterr().err
+
+
+def test_the_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", "--help"]) == 0
+    assert "noetl compile playbook.yaml --target airflow" in capsys.readouterr().out
