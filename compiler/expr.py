@@ -48,6 +48,8 @@ __all__ = [
     "truth",
 ]
 
+MAX_LENGTH: Final = 1_000_000
+"""Characters of a template or expression."""
 _CACHE: Final = 4096
 _TOKENS: Final = {"end of print statement": "}}", "begin of print statement": "{{", "end of statement block": "%}"}
 _QUOTED: Final = re.compile(r"(?<!\w)'([^']*)'")
@@ -101,6 +103,8 @@ def examine(source: str, template: bool) -> Parsed:
 
 
 def _syntax(source: str, template: bool) -> nodes.Template:
+    if len(source) > MAX_LENGTH:
+        raise ExpressionError(f"a template has more than {MAX_LENGTH} characters", 0)
     try:
         if template:
             return Parser(SANDBOX, source).parse()
@@ -113,8 +117,6 @@ def _syntax(source: str, template: bool) -> nodes.Template:
         message = error.message or "syntax error"
         offset = len(source) if "end of template" in message else error.lineno
         raise ExpressionError(_message(message, template), min(offset, len(source))) from None
-    except RecursionError:
-        raise ExpressionError("it nests too deeply", 0) from None
 
 
 def _message(text: str, template: bool) -> str:

@@ -42,6 +42,7 @@ _CANNOT_RAISE: Final[Mapping[str, int]] = {
     **dict.fromkeys(("==", "!=", "eq", "equalto", "ne", "sameas"), 1),
 }
 """Tests that give an answer for any value, with the number of their arguments."""
+_SINGLE: Final = (None, True, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,8 @@ class Folder:
         folded = self._operands(node)
         if node.name == "in" and folded is not None and len(folded) == 2 and _in_nothing(folded[0], folded[1]):
             return Known(False)
+        if node.name == "sameas" and folded and not all(isinstance(f, Known) and f.value in _SINGLE for f in folded):
+            return Open(BOOLEAN | RAISES)  # whether two equal texts or numbers are one object is Python's affair
         sure = folded is not None and _CANNOT_RAISE.get(node.name) == len(folded) - 1 and not node.kwargs
         ways = BOOLEAN if sure else BOOLEAN | RAISES
         return self._applied(node, folded, SANDBOX.call_test, ways)

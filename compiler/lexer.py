@@ -15,7 +15,12 @@ from jinja2 import TemplateSyntaxError
 from jinja2.lexer import Lexer
 
 MAX_NESTING: Final = 24
-"""Brackets may nest this deep inside one expression; Jinja's parser needs some 16 frames of stack for each."""
+"""Brackets may nest this deep inside one expression, and statements in each other; Jinja's parser needs some 16 frames
+of stack for a bracket."""
+MAX_CHAIN: Final = 100
+"""Signs, `not` and `else` that may nest in each other."""
+TOO_DEEP: Final = "it nests too deeply"
+_BLOCKS: Final = frozenset(("autoescape", "block", "call", "filter", "for", "if", "macro", "with"))
 _MAX_DIGITS: Final = 4300
 _LINE_END: Final = re.compile(r"\r\n|\r")
 _UNKNOWN_ESCAPE: Final = re.compile(r"(?s)\\(?:([\n\\'\"abfnrtv0-7xuUN])|(.))")
@@ -29,15 +34,14 @@ class OffsetLexer(Lexer):
     ) -> Iterator[tuple[int, str, str]]:
         """Tokens as (offset, kind, text); raises `TemplateSyntaxError` with the offset as its line number."""
         text, places = _one_line_end(source)
-        place, depth = 0, 0
+        place, nesting = 0, _Nesting()
         try:
             for _line, kind, value in super().tokeniter(text, name, filename, state):
                 while not text.startswith(value, place):  # white space that a "-" took away
                     place += 1
                 offset = places[place] if places else place
-                if kind == "operator":
-                    depth = _nested(depth, value, offset)
-                elif kind in ("integer", "float"):
+                nesting.see(kind, value, offset)
+                if kind in ("integer", "float"):
                     _check_number(kind, value, offset)
                 elif kind == "name" and not value.isascii():
                     _check_name(value, offset)
@@ -80,14 +84,61 @@ def _one_line_end(source: str) -> tuple[str, list[int]]:
     return "".join([*pieces, source[done:]]), places
 
 
-def _nested(depth: int, operator: str, offset: int) -> int:
-    if operator in "([{":
-        depth += 1
-        if depth > MAX_NESTING:
-            raise _Placed(f"brackets nest deeper than {MAX_NESTING} levels", offset)
-    elif operator in ")]}":
-        depth -= 1
-    return depth
+class _Nesting:
+    """Counts what makes Jinja's parser recurse, so that it never runs out of stack: a `RecursionError` there would also
+    show on stderr, from the generators that it leaves behind."""
+
+    __slots__ = ("assigns", "blocks", "chains", "first")
+
+    def __init__(self) -> None:
+        self.chains = [0]
+        """For each open bracket, the prefixes and `else` since its last comma; all of them may be nested."""
+        self.blocks = 0
+        self.first: str | None = ""
+        """The first name of the statement; None before it is known."""
+        self.assigns = False
+
+    def see(self, kind: str, value: str, offset: int) -> None:
+        """Count one token; raises `TemplateSyntaxError` where it nests too deeply."""
+        if kind == "operator":
+            self._operator(value, offset)
+        elif kind == "name":
+            if self.first is None:
+                self.first = value
+            if value in ("else", "not"):
+                self._chain(offset)
+        elif kind in ("block_begin", "variable_begin"):
+            self.chains = [0]
+            self.first, self.assigns = None, False
+        elif kind == "block_end":
+            self._block(self.first or "", offset)
+
+    def _operator(self, value: str, offset: int) -> None:
+        if value in ("(", "[", "{"):
+            self.chains.append(0)
+            if len(self.chains) > MAX_NESTING + 1:
+                raise _Placed(f"brackets nest deeper than {MAX_NESTING} levels", offset)
+        elif value in (")", "]", "}") and len(self.chains) > 1:
+            self.chains.pop()
+        elif value == ",":
+            self.chains[-1] = 0
+        elif value in ("+", "-"):
+            self._chain(offset)
+        elif value == "=" and len(self.chains) == 1:
+            self.assigns = True
+
+    def _chain(self, offset: int) -> None:
+        self.chains[-1] += 1
+        if sum(self.chains) > MAX_CHAIN:
+            raise _Placed(TOO_DEEP, offset)
+
+    def _block(self, name: str, offset: int) -> None:
+        if name in _BLOCKS or (name == "set" and not self.assigns):
+            self.blocks += 1
+            if self.blocks > MAX_NESTING:
+                raise _Placed(TOO_DEEP, offset)
+        elif name.startswith("end"):
+            self.blocks = max(0, self.blocks - 1)
 
 
 def _check_number(kind: str, text: str, offset: int) -> None:

@@ -14,6 +14,7 @@ from jinja2 import nodes
 
 from noetl.errors import NoetlError
 
+from .lexer import TOO_DEEP
 from .methods import KNOWN as METHODS
 from .sandbox import REFUSED, SANDBOX
 
@@ -93,9 +94,11 @@ def _too_deep(root: nodes.Node, problems: list[ExpressionError]) -> bool:
         inner: list[tuple[nodes.Node, int]] = []
         for node, blocks in level:
             nested = blocks + isinstance(node, nodes.Stmt)
-            chain = len(node.ops) if isinstance(node, nodes.Compare) else 0
+            chain = len(
+                node.ops if isinstance(node, nodes.Compare) else node.elif_ if isinstance(node, nodes.If) else ()
+            )
             if nested > MAX_BLOCKS or depth + chain > MAX_DEPTH:
-                problems.append(ExpressionError("it nests too deeply", node.lineno))
+                problems.append(ExpressionError(TOO_DEEP, node.lineno))
                 return True
             inner += ((child, nested) for child in node.iter_child_nodes())
         level, depth = inner, depth + 1

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 import pytest
 
+from noetl.compiler.analysis import problems
 from noetl.compiler.expr import (
     ExpressionError,
     TemplateFailed,
@@ -169,3 +173,82 @@ def test_braces_that_do_not_close(text: str, offset: int) -> None:
         strip_braces(text)
     assert not isinstance(caught.value, TextAround)
     assert caught.value.offset == offset
+
+
+Shapes = dict[str, Callable[[int], str]]
+
+NESTED: Final[Shapes] = {
+    "brackets": lambda n: "(" * n + "x" + ")" * n,
+    "lists": lambda n: "[" * n + "x" + "]" * n,
+    "calls": lambda n: "dict(x=" * n + "x" + ")" * n,
+    "sum": lambda n: "+".join("x" * n),
+    "or": lambda n: " or ".join(["x == 2"] * n),
+    "not": lambda n: "not " * n + "x",
+    "signs": lambda n: "-" * n + "x",
+    "attributes": lambda n: "x" + ".d" * n,
+    "items": lambda n: "x" + "[x]" * n,
+    "filters": lambda n: "x" + " | string" * n,
+    "methods": lambda n: "d" + ".copy()" * n,
+    "choices": lambda n: "x if 0 else " * n + "x",
+    "conditions": lambda n: " if 1 else x".join("x" * n),
+    "comparison": lambda n: "1" + " < 2" * n,
+    "membership": lambda n: "1" + " in [1]" * n,
+    "powers": lambda n: "1" + "**1" * n,
+}
+BLOCKS: Final[Shapes] = {
+    "if": lambda n: "{% if x %}" * n + "{% endif %}" * n,
+    "elif": lambda n: "{% if 0 %}" + "{% elif 0 %}a" * n + "{% endif %}",
+    "for": lambda n: "{% for a in [1] %}" * n + "{% else %}{% endfor %}" * n,
+    "set": lambda n: "{% set a %}" * n + "{% endset %}" * n,
+    "macro": lambda n: "{% macro a() %}" * n + "{% endmacro %}" * n,
+    "with": lambda n: "{% with a = 1 %}" * n + "{% endwith %}" * n,
+    "filter": lambda n: "{% filter upper %}" * n + "{% endfilter %}" * n,
+}
+
+
+@pytest.mark.parametrize("shape", NESTED)
+def test_an_expression_may_nest_to_a_bound(shape: str) -> None:
+    names = Names(x=1, d={"d": {}})
+    assert problems(NESTED[shape](20), False) == ()
+    evaluate_or_fail(NESTED[shape](20), names)
+    for levels in (150, 3000):
+        found = problems(NESTED[shape](levels), False)
+        assert len(found) == 1
+        assert "nest" in str(found[0])
+
+
+@pytest.mark.parametrize("shape", BLOCKS)
+def test_statements_may_nest_to_a_bound(shape: str) -> None:
+    assert problems(BLOCKS[shape](15), True) == ()
+    assert isinstance(render(BLOCKS[shape](15), Names(x=1)), str)
+    for levels in (150, 3000):
+        found = problems(BLOCKS[shape](levels), True)
+        assert [str(p) for p in found] == ["it nests too deeply"]
+
+
+def test_brackets_nest_inside_statements_that_nest() -> None:
+    inner = "{{ " + NESTED["brackets"](24) + " }}"
+    assert render(BLOCKS["if"](14).replace("%}{% end", f"%}}{inner}{{% end", 1), Names(x=1)) == "1"
+
+
+def evaluate_or_fail(source: str, names: Names) -> None:
+    """Only a failure that is about the values may come out of code that lint lets pass."""
+    try:
+        evaluate(source, names)
+    except TemplateFailed as error:
+        failure = str(error)
+    else:
+        failure = ""
+    assert "invalid" not in failure
+    assert "recurse" not in failure
+
+
+def test_a_long_list_is_not_deep() -> None:
+    source = "[" + ", ".join(["1 if x else -1", "not x"] * 500) + "]"
+    assert evaluate(source, Names(x=1)) == [1, False] * 500
+    assert evaluate(" ~ ".join(["x"] * 5000), Names(x=1)) == "1" * 5000
+
+
+def test_a_template_has_a_bounded_length() -> None:
+    assert [str(p) for p in problems("x" * 1_000_001, True)] == ["a template has more than 1000000 characters"]
+    assert render("x" * 1_000_000, Names()) == "x" * 1_000_000
