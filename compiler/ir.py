@@ -252,8 +252,6 @@ class Rule:
     per_iteration: bool
     """Whether a template of the rule is about the iteration (LOP-3); meaningful on loop steps only."""
     span: Span
-    conflicting: tuple[Span, ...] = ()
-    """Where the second and later control actions of the block stand (RUL-6); empty in a playbook without errors."""
 
 
 @dataclass(frozen=True, slots=True)

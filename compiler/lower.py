@@ -125,6 +125,7 @@ class _Lowering:
         known = trigger(when or False, tool=tool is not None, loop=loop is not None, calls=calls)
         at = Context(step, tool_kind(tool.kind if tool else ""), index, known.taken_on)
         data, controls = self._block(spec, at)
+        # Of several, which RUL-6 refuses, the transitions matter most to what the other checks see.
         control = next((c for c in controls if isinstance(c, ir.Next)), controls[0] if controls else None)
         parts = [*data, *([control] if control else [])]
         made = ir.Rule(
@@ -136,7 +137,6 @@ class _Lowering:
             control=control,
             per_iteration=loop is not None and about_iteration(known, parts, loop.iterator),
             span=spec.node.span,
-            conflicting=tuple(c.span for c in controls[1:]),
         )
         return made, known.taken_on
 

@@ -293,15 +293,13 @@ def test_data_actions_keep_their_order_and_the_control_action_stands_apart() -> 
     )
     assert [type(action).__name__ for action in made.data] == ["Set", "Collect", "Log", "SetResult", "Sink"]
     assert isinstance(made.control, ir.Next)
-    assert made.conflicting == ()
     assert isinstance(made.data[4], ir.Sink)
     assert made.data[4].place == "0.5"
 
 
-def test_two_control_actions_are_both_known() -> None:
-    made = rule("true", "{call: {}, next: end, skip: {}}")
-    assert isinstance(made.control, ir.Next)
-    assert [str(span) for span in made.conflicting] == ["9:22", "9:33"]
+def test_of_two_control_actions_the_transition_is_kept() -> None:
+    assert isinstance(rule("true", "{call: {}, next: end, skip: {}}").control, ir.Next)
+    assert isinstance(rule("true", "{call: {}, skip: {}}").control, ir.Call)
 
 
 def test_every_form_of_set_is_one_ordered_map_of_store_names() -> None:

@@ -410,9 +410,8 @@ def test_adjacent_next_and_step_items_are_one_next() -> None:
     assert isinstance(first.control, ir.Next)
     assert [(e.target, e.entry) for e in first.control.edges] == [("a", 0), ("b", 1), ("c", 2), ("d", 3)]
     assert first.control.edges[0].args.entries[0][0] == "x"
-    assert first.conflicting == ()
     assert isinstance(second.control, ir.Next)
-    assert [str(span) for span in second.conflicting] == ["17:9"]
+    assert [(e.target, str(e.span)) for e in second.control.edges] == [("a", "15:15")]
 
 
 @pytest.mark.parametrize("name", ["ctx.total", "vars.total"])
