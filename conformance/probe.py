@@ -37,7 +37,7 @@ Query: TypeAlias = "dict[str, str | list[str]]"
 
 @dataclass(slots=True)
 class Seen:
-    """One request that arrived. Times are seconds of `time.monotonic`."""
+    """One request that arrived. Times are seconds of the probe's clock."""
 
     label: str
     n: int
@@ -51,7 +51,7 @@ class Seen:
     body: bytes
     received: float
     answered: float | None = None
-    """When the reply was written; None while it was not."""
+    """When the reply was about to be written, so that nothing its reader does is earlier; None while it was not."""
 
     def text(self) -> str:
         """The body as UTF-8 text."""
@@ -121,9 +121,19 @@ Script: TypeAlias = "Mapping[str, Sequence[Mapping[str, object]] | Answer]"
 
 
 class Probe:
-    """The server, on its own threads: `with Probe(script) as probe:` starts and stops it. Any thread may ask it."""
+    """The server, on its own threads: `with Probe(script) as probe:` starts and stops it. Any thread may ask it.
 
-    def __init__(self, script: Script | None = None, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+    `clock` gives the times of requests and answers, in seconds; it is read from any thread.
+    """
+
+    def __init__(
+        self,
+        script: Script | None = None,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.clock = clock
         self._answers: dict[str, Answer] = {}
         self._counts: dict[str, int] = {}
         self._seen: list[Seen] = []
@@ -182,7 +192,7 @@ class Probe:
         label = unquote(parts.path).strip("/")
         with self._lock:
             n = self._counts[label] = self._counts.get(label, 0) + 1
-            seen = Seen(label, n, method, parts.path, _pairs(parts.query), headers, body, time.monotonic())
+            seen = Seen(label, n, method, parts.path, _pairs(parts.query), headers, body, self.clock())
             self._seen.append(seen)
         return seen
 
@@ -261,8 +271,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if reply.delay:
             probe.stopping.wait(reply.delay)
+        seen.answered = probe.clock()
         self._write(reply)
-        seen.answered = time.monotonic()
 
     def _break_off(self, reply: Reply) -> None:
         self.close_connection = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -65,15 +66,17 @@ def _observe(case: Case, folder: Path) -> Observation:
     def listen(event: Event) -> None:
         log.append((event.name, event.step))
 
-    with Probe(case.probe) as probe:
+    clock = VirtualClock()
+    # To the probe waits take the time that they say, so that gaps can be judged.
+    with Probe(case.probe, clock=lambda: time.monotonic() + clock.monotonic()) as probe:
 
         async def run() -> Observation:
             toolbox = ToolBox(credentials, folder=folder)
             try:
                 info = ExecutionInfo("case", dict(case.env))
                 payload = {**case.payload, "probe": probe.url}
-                execution = await execute(workflow, payload, info, toolbox, VirtualClock(), listen)
-                return Observation(execution.summary(), compilation.diagnostics, probe.requests, log, virtual=True)
+                execution = await execute(workflow, payload, info, toolbox, clock, listen)
+                return Observation(execution.summary(), compilation.diagnostics, probe.requests, log)
             finally:
                 await toolbox.close()
 
