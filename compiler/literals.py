@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 from . import ir
 from .document import holds_template
 from .expr import ExpressionError, TextAround, strip_braces
-from .findings import INVALID_TEMPLATE, TEXT_AROUND, WRONG_VALUE, Findings, quoted
+from .findings import INVALID_TEMPLATE, TEXT_AROUND, Findings, quoted
 from .nodes import Map, Node, Scalar, Seq
-from .scalars import resolve
 
 
 class Literals:
@@ -47,13 +45,9 @@ class Literals:
         return replace(made, entries=entries)
 
     def entries(self, node: Map) -> ir.MapValue:
-        """A mapping, entry by entry."""
-        names = [self._name(key) for key, _ in node.entries]
-        if len(set(names)) < len(names):
-            self._twice(node, names)
-        values = zip(names, node.entries, strict=True)
+        """A mapping, entry by entry; a key is its text (DOC-12)."""
         return ir.MapValue(
-            tuple([(name, self.value(inner)) for name, (_, inner) in values]),
+            tuple([(key.text, self.value(inner)) for key, inner in node.entries]),
             node.span,
             tuple([key.span for key, _ in node.entries]),
         )
@@ -64,7 +58,7 @@ class Literals:
             return node.value
         if isinstance(node, Seq):
             return [self.json(item) for item in node.items]
-        return {self._name(key): self.json(inner) for key, inner in node.entries}
+        return {key.text: self.json(inner) for key, inner in node.entries}
 
     def expression(self, node: Scalar, label: str) -> ir.Expression | None:
         """The one expression of `when`, `loop.in` or `from`, in braces or bare; None if it is none (DOC-8)."""
@@ -80,19 +74,3 @@ class Literals:
             self._findings.add(INVALID_TEMPLATE, message, node.place(error.offset), hint=error.hint)
             return None
         return ir.Expression(source, node.place(offset, offset + len(source)), node, offset)
-
-    def _name(self, key: Scalar) -> str:
-        """VAL-1: a key as the string that JSON gives it: the YAML key `True` is `"true"`, `~` is `"null"`."""
-        if key.style != "plain":
-            return key.text
-        found = resolve(key.text)
-        return key.text if found is None or isinstance(found.value, str) else json.dumps(found.value)
-
-    def _twice(self, node: Map, names: list[str]) -> None:
-        """VAL-1: two keys that become one are an error. (A store name that is set twice is one name, written twice.)"""
-        first: dict[str, Scalar] = {}
-        for name, (key, _) in zip(names, node.entries, strict=True):
-            before = first.setdefault(name, key)
-            if before.text != key.text:
-                message = f"the keys {quoted(before.text)} and {quoted(key.text)} are both {quoted(name)} in JSON"
-                self._findings.add(WRONG_VALUE, message, key.span)

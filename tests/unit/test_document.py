@@ -123,7 +123,6 @@ STEPS = [
     ("NTL103", '"collect" in "then" of step "s" must be a mapping', RULE % "collect: §[a]"),
     ("NTL103", '"into" in "collect" of step "s" must be a string', RULE % "collect: {from: a, into: §[a]}"),
     ("NTL103", '"tool" in "sink" of step "s" must be', RULE % "sink: {tool: §[a], table: b}"),
-    ("NTL104", 'the keys "0x1" and "1" are both "1" in JSON', "- step: s\n  args: {0x1: a, §1: b}"),
     ("NTL132", '"call" in step "s" cannot name a step', RULE % "call: {§step: x}"),
     ("NTL133", "has text around it", "- step: s\n  case: [{when: §'a {{ b }}', then: {}}]"),
     ("NTL133", "has text around it", "- step: s\n  case: [{when: §'{{ a }} and {{ b }}', then: {}}]"),

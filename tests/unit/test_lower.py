@@ -409,14 +409,14 @@ def test_values_without_templates_are_one_constant() -> None:
         """
         - step: start
           args:
-            plain: {a: [1, {b: null}], 1: x, ~: y, True: z}
+            plain: {a: [1, {b: null}], 1: x, ~: z, True: z, 012: z, on: z}
             mixed: {a: [1, "{{ x }}"], b: {c: 1}}
             text: "{ not a template }"
         """
     ).steps[0]
     plain, mixed, text = (value for _, value in step.args.entries)
     assert isinstance(plain, ir.Const)
-    assert plain.value == {"a": [1, {"b": None}], "1": "x", "null": "y", "true": "z"}
+    assert plain.value == {"a": [1, {"b": None}], "1": "x", "~": "z", "True": "z", "012": "z", "on": "z"}
     assert isinstance(mixed, ir.MapValue)
     assert [type(value) for _, value in mixed.entries] == [ir.ListValue, ir.Const]
     assert isinstance(text, ir.Const)
