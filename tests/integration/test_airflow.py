@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from noetl.compiler.frontend import compile_source
 from noetl.compiler.ir import Json
-from noetl.conformance.adapters.airflow import AirflowCase, AirflowRun, run_in_airflow
+from noetl.conformance.adapters.airflow import AirflowCase, AirflowRun, AirflowUnavailable, run_in_airflow
 from noetl.conformance.judge import differences
 from noetl.conformance.probe import Probe
 from noetl.runtime.credentials import MappedCredentials
@@ -71,12 +72,35 @@ def probe() -> Iterator[Probe]:
 
 @pytest.fixture(scope="module")
 def runs(probe: Probe) -> dict[str, AirflowRun]:
-    """Every case on Airflow, in one process."""
-    batch = []
+    """Every case on Airflow, and what can go wrong there only, in one process."""
+    batch = {}
     for case in CASES.values():
         made = compiled(case)
-        batch.append(AirflowCase(made.identity, made.content, conf(case, probe), case.env))
-    return dict(zip(CASES, run_in_airflow(batch, time_limit=250, cache=CACHE), strict=True))
+        batch[case.name] = AirflowCase(made.identity, made.content, conf(case, probe), case.env)
+    batch |= on_airflow_only()
+    return dict(zip(batch, run_in_airflow([*batch.values()], time_limit=250, cache=CACHE), strict=True))
+
+
+CRASH = """
+
+def crash(context):
+    raise MemoryError("no outcome")
+
+
+{variable}.execute = crash
+"""
+
+
+def on_airflow_only() -> dict[str, AirflowCase]:
+    made = compiled(CASES["unhandled_error_in_one_branch"])
+    alone = compiled(CASES["writes_of_branches_meet_in_order"])
+    return {
+        "a plain task crashes": AirflowCase(made.identity, made.content + CRASH.format(variable="b")),
+        "a crash alone": AirflowCase(alone.identity, alone.content + CRASH.format(variable="slow")),
+        "no payload": AirflowCase(made.identity, made.content, {"noetl_payload": "["}),
+        "no dag": AirflowCase("no.dag", "from airflow.sdk import DAG"),
+        "no parse": AirflowCase("no.parse", "from airflow.sdk import DAG\nraise LookupError('at parse')"),
+    }
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -107,6 +131,49 @@ def test_connections_are_used_and_leave_no_trace(runs: dict[str, AirflowRun], pr
     shown = json.dumps(runs["credentials_are_connections"].verdict)
     for secret in ("t-0123456", "open sesame", "p-0123456", "bWU6cC0wMTIzNDU2"):
         assert secret not in shown
+
+
+def test_a_crash_beside_a_failed_run_leaves_the_runs_error(runs: dict[str, AirflowRun]) -> None:
+    run = runs["a plain task crashes"]
+    assert run.verdict is not None
+    assert (run.state, run.tasks["b"], run.tasks["c"]) == ("failed", "failed", "upstream_failed")
+    assert isinstance(run.verdict["error"], dict)
+    assert run.verdict["error"]["step"] == "a"
+    assert isinstance(run.verdict["runs"], list)
+    assert [r["step"] for r in run.verdict["runs"] if isinstance(r, dict)] == ["start", "a"]
+
+
+def test_a_crash_alone_is_an_error_of_its_own(runs: dict[str, AirflowRun]) -> None:
+    verdict = runs["a crash alone"].verdict
+    assert verdict is not None
+    assert verdict["status"] == "failed"
+    assert verdict["error"] == {
+        "step": "slow",
+        "type": "TaskCrashed",
+        "message": "task slow ended without an outcome",
+    }
+
+
+def test_a_conf_without_a_payload_is_told(runs: dict[str, AirflowRun]) -> None:
+    run = runs["no payload"]
+    assert run.verdict is not None
+    assert run.verdict["runs"] == []
+    error = run.verdict["error"]
+    assert isinstance(error, dict)
+    assert error["type"] == "NotSerializable"
+    assert str(error["message"]).startswith('"noetl_payload" of the conf is not JSON')
+
+
+def test_what_is_no_dag_has_a_problem(runs: dict[str, AirflowRun]) -> None:
+    assert (runs["no dag"].state, runs["no dag"].problem) == (None, "the file has no DAG no.dag")
+    assert "LookupError: at parse" in str(runs["no parse"].problem)
+
+
+def test_a_process_that_hangs_is_killed() -> None:
+    begun = time.monotonic()
+    with pytest.raises(AirflowUnavailable, match="no case was run within 8 s"):
+        run_in_airflow([AirflowCase("hang", "import time  # airflow dag\ntime.sleep(600)")], time_limit=8, cache=CACHE)
+    assert time.monotonic() - begun < 60
 
 
 def test_the_workload_of_a_failed_start_is_told(runs: dict[str, AirflowRun]) -> None:
