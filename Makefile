@@ -36,9 +36,13 @@ endif
 
 lint: style types layers words ## Style, formatting, types, layers, words.
 
+# The stages are checked through the links in src/noetl, so that ruff knows them as noetl.compiler and so on.
+STAGES := $(addprefix src/noetl/,compiler/ runtime/ targets/ schema/ conformance/)
+CODE := $(STAGES) $(wildcard src/noetl/*.py) src/noetl/cli tests scripts
+
 style: setup ## Style and formatting.
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
 
 types: setup ## Types of noetl, the tests and the scripts.
 	$(BIN)/mypy -p noetl

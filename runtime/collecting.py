@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from noetl.compiler.expr import TemplateFailed, evaluate
-
 from noetl.compiler.ir import Collect, CollectPath, Json
 from noetl.compiler.values import MISSING, contents, is_undefined, view
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from noetl.compiler.expr import TemplateFailed, render_value
-
 from noetl.compiler.ir import Json, MapValue, Sink, Tool, Value, Workflow
 from noetl.compiler.tools import BODY_METHODS
 from noetl.compiler.values import NotSerializable, is_undefined, mask, plain

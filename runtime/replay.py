@@ -17,7 +17,6 @@ from noetl.errors import UsageError
 
 from .ports import Outcome, ResultKind, ToolCall, ToolRunner
 
-
 VARIABLE: Final = "NOETL_REPLAY"
 
 

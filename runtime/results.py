@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from noetl.compiler.expr import TemplateFailed, evaluate, render_value
-
 from noetl.compiler.ir import Expression, Json, Value
 from noetl.compiler.values import NotSerializable, View, plain
 

@@ -9,9 +9,8 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, assert_never
 
-from noetl.compiler.expr import TemplateFailed, evaluate
-
 from noetl.compiler import ir
+from noetl.compiler.expr import TemplateFailed, evaluate
 from noetl.compiler.ir import Json
 from noetl.compiler.values import is_undefined, mask, truth
 from noetl.errors import InternalError

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from noetl.compiler.frontend import compile_source
-
 from noetl.runtime.capabilities import refusals
 from noetl.runtime.credentials import MappedCredentials
 from noetl.runtime.embedded import execute

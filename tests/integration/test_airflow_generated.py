@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis import strategies as st
 
 from noetl.compiler.frontend import compile_source
 from noetl.compiler.ir import Json
@@ -69,19 +68,21 @@ def expected(playbook: Playbook) -> tuple[dict[str, Json], dict[str, Json]]:
 def test_generated_playbooks_agree(tmp_path: Path) -> None:
     summaries: list[tuple[Playbook, dict[str, Json]]] = []
     cases: list[AirflowCase] = []
+    reasons: set[str] = set()
     for number, playbook in enumerate(drawn(CASES, int(os.environ.get("NOETL_AIRFLOW_SEED", "1")))):
         compilation = compile_source(playbook.text.replace('"drawn"', f'"drawn_{number}"'), "drawn.yaml")
         assert compilation.workflow is not None
         try:
             compiled = TARGET.compile(Source("drawn.yaml", compilation.text, compilation.workflow))
         except UnsupportedByTarget as refused:
-            assert {d.name for d in refused.diagnostics} == {"too-many-copies"}
+            reasons |= {d.name for d in refused.diagnostics}
             continue
         summary, outcomes = expected(playbook)
         kept = tmp_path / f"{number}.json"
         kept.write_text(json.dumps({"kinds": ["python"], "outcomes": outcomes}), encoding="utf-8")
         cases.append(AirflowCase(compiled.identity, compiled.content, {}, {VARIABLE: str(kept)}))
         summaries.append((playbook, summary))
+    assert reasons <= {"too-many-copies"}
     assert len(cases) > CASES // 2
     for (playbook, summary), run in zip(summaries, run_in_airflow(cases, time_limit=900), strict=True):
         assert run.problem is None, f"{run.problem}\n{playbook.text}"

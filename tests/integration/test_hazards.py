@@ -1,4 +1,4 @@
-"""Data that looks like templates or hardly fits JSON arrives unchanged or is a clear error, here and on Airflow alike."""
+"""Data like templates or at the edge of JSON arrives unchanged or is a clear error, here and on Airflow alike."""
 
 from __future__ import annotations
 
