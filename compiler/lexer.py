@@ -41,20 +41,11 @@ class OffsetLexer(Lexer):
                     place += 1
                 offset = places[place] if places else place
                 nesting.see(kind, value, offset)
-                if kind in ("integer", "float"):
-                    _check_number(kind, value, offset)
-                elif kind == "name" and not value.isascii():
-                    _check_name(value, offset)
-                elif kind == "string":
-                    value, raw = _known_escapes(value), value
-                    yield offset, kind, value
-                    place += len(raw)
-                    continue
+                _check(kind, value, offset)
                 place += len(value)
-                if places and kind == "data":
-                    yield offset, kind, source[offset : places[place]]
-                else:
-                    yield offset, kind, value
+                if places and kind in ("data", "string"):
+                    value = source[offset : places[place]]
+                yield offset, kind, _known_escapes(value) if kind == "string" else value
         except TemplateSyntaxError as error:
             if isinstance(error, _Placed):
                 raise
@@ -139,6 +130,13 @@ class _Nesting:
                 raise _Placed(TOO_DEEP, offset)
         elif name.startswith("end"):
             self.blocks = max(0, self.blocks - 1)
+
+
+def _check(kind: str, text: str, offset: int) -> None:
+    if kind == "name" and not text.isascii():
+        _check_name(text, offset)
+    elif kind in ("integer", "float"):
+        _check_number(kind, text, offset)
 
 
 def _check_number(kind: str, text: str, offset: int) -> None:

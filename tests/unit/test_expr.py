@@ -85,6 +85,7 @@ def value(expression: str) -> object:
         ("plain text\n", "plain text\n"),
         ("", ""),
         ("a\r\nb {{ a }}\r", "a\r\nb 2\r"),
+        ("{{\r\n 'a\r\nb' }}", "a\r\nb"),
         ("{% if a %}yes{% else %}no{% endif %}", "yes"),
         ("{% for i in items %}{{ loop.index }}{{ i }},{% endfor %}\n", "11,22,33,\n"),
         ("{% for i in items -%} {{ i }} {%- endfor %}", "123"),
