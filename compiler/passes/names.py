@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final, assert_never
 
 from noetl.compiler import ir
+from noetl.compiler.parts import tools_of_step, tools_of_task
 
 from .facts import EdgeId, Facts, Names, Write
 
@@ -57,14 +58,14 @@ def _entries(entries: ir.MapValue, step: str) -> Iterator[Write]:
 
 
 def _runs_code(workflow: ir.Workflow, step: ir.Step) -> bool:
-    sinks = [action for rule in step.rules for action in rule.data if isinstance(action, ir.Sink)]
-    tools = [sink.tool for sink in [*sinks, *([step.sink] if step.sink else [])]]
-    tools += [step.tool] if step.tool else []
-    return any(tool.kind in CODE or (tool.kind == "workbook" and _task_runs_code(workflow, tool)) for tool in tools)
+    return any(
+        tool.kind in CODE or (tool.kind == "workbook" and _task_runs_code(workflow, tool))
+        for tool in tools_of_step(step)
+    )
 
 
 def _task_runs_code(workflow: ir.Workflow, tool: ir.Tool) -> bool:
     """Whether the named workbook task runs code; one that is not known may."""
     name = tool.fields.get("name")
     task = workflow.task(name.value) if isinstance(name, ir.Const) and isinstance(name.value, str) else None
-    return task is None or task.tool.kind in CODE or (task.sink is not None and task.sink.tool.kind in CODE)
+    return task is None or any(tool.kind in CODE for tool in tools_of_task(task))

@@ -1,0 +1,56 @@
+"""What a rule may do, and after which outcomes of a run it can fire (RUL-3, RUL-4, RUL-6, RUL-9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal, TypeAlias
+
+from . import analysis, document, ir
+from .nodes import Scalar
+
+Outcome: TypeAlias = Literal["none", "worked", "failed"]
+CONTROLS: Final = frozenset(("call", "fail", "next", "retry", "skip"))
+
+
+def controls(rule: document.CaseRule) -> list[Scalar]:
+    """The keys of the control actions of a rule's block, in the order written."""
+    keys = [action.node.entries[0][0] for action in rule.then if action.node.entries]
+    return [key for key in keys if key.text in CONTROLS]
+
+
+def allowed(step: ir.Step, event: ir.EventName) -> frozenset[str]:
+    """The control actions that may fire at an event (RUL-9)."""
+    match event:
+        case "step.enter":
+            loop = step.loop is not None
+            return frozenset(("fail", "next", "skip")) | (frozenset() if loop else frozenset(("call",)))
+        case "call.done" | "call.error":
+            return CONTROLS
+        case "step.exit":
+            return frozenset(("fail", "next", "skip"))
+        case "loop.done":
+            return frozenset(("fail", "next"))
+
+
+def moments(step: ir.Step, rule: ir.Rule, *, inherits: bool) -> Iterator[tuple[ir.EventName, Outcome]]:
+    """When a rule can fire: its events, each with the outcomes of the call before it that its `when` admits.
+
+    `inherits`: the run can start with `error` bound, which a step without a tool keeps.
+    """
+    for event in rule.events:
+        if event == "step.enter":
+            yield event, "none"
+            continue
+        kept = None if inherits and step.tool is None else False
+        if event != "call.error" and _can_be(rule, event, response=True, error=kept):
+            yield event, "worked"
+        if step.tool is None or event == "loop.done" or not rule.error_aware:
+            continue
+        if _can_be(rule, event, response=None if event == "call.error" else False, error=True):
+            yield event, "failed"
+
+
+def _can_be(rule: ir.Rule, event: ir.EventName, *, response: bool | None, error: bool | None) -> bool:
+    if isinstance(rule.when, bool):
+        return rule.when
+    return analysis.fold(rule.when.source, event, response, error) is not False
