@@ -53,15 +53,16 @@ def compile_source(data: bytes | str, path: str, *, check: bool = True) -> Compi
         return Compilation(path, parsed.text, None, None, None, tuple(in_order(findings.items)))
     document = validate(canonical, findings)
     workflow = lower(document, parsed.text, findings) if document else None
-    facts = _facts(workflow) if workflow and check else None
-    found = tuple(in_order([*parsed.diagnostics, *findings.items]))
-    return Compilation(path, parsed.text, document, workflow, facts, found)
+    found = [*parsed.diagnostics, *findings.items]
+    facts: Facts | None = None
+    if check and document and workflow:
+        from . import checks, passes  # a place that does not check starts faster without
+        from .checked import Checked
 
-
-def _facts(workflow: ir.Workflow) -> Facts:
-    from .passes import analyse  # a place that does not check starts faster without
-
-    return analyse(workflow)
+        facts = passes.analyse(workflow)
+        sound = not any(d.severity is Severity.ERROR for d in found)
+        found += checks.run(Checked(path, parsed.text, canonical, document, workflow, facts, sound))
+    return Compilation(path, parsed.text, document, workflow, facts, tuple(in_order(found)))
 
 
 def load(data: bytes | str, path: str, *, check: bool = True) -> ir.Workflow:
