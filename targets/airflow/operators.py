@@ -44,6 +44,8 @@ KEY: Final = "noetl"
 """The XCom of a step's task."""
 RESULT: Final = "return_value"
 """The XCom of the verdict: the object of `noetl run --json`, as JSON text."""
+SHOWN: Final = 2000
+"""Characters of an event's data in the log of a task."""
 ALLOW_ENV: Final = "NOETL_ALLOW_ENV"
 """In the worker's environment: the names that templates may read, with commas between them (TPL-6)."""
 
@@ -81,12 +83,18 @@ class Step(BaseOperator):
         return end
 
     def _tokens(self, context: Context) -> list[Token]:
-        """The tokens on the edges that lead here and were taken."""
+        """The tokens on the edges that lead here and were taken.
+
+        A task that was cleared and is now skipped still has what it left before, so where there are several sources
+        their states count. A single one has succeeded, or this task would not run.
+        """
         from noetl.runtime.packet import Token
 
         found: list[Token] = []
-        for source in dict.fromkeys(source for source, _ in self.arrivals):
-            left = _left(context, source)
+        sources = list(dict.fromkeys(source for source, _ in self.arrivals))
+        states = _states(context) if len(sources) > 1 else {}
+        for source in sources:
+            left = _left(context, source) if states.get(source, "success") == "success" else None
             if left is not None:
                 mine = [edge for other, edge in self.arrivals if other == source]
                 found += map(Token.from_json, xcom.tokens(left, mine))
@@ -107,7 +115,8 @@ class Step(BaseOperator):
 
     def _show(self, event: Event) -> None:
         """The event log of the run is the task's log."""
-        self.log.info("%s %s", event.name, json.dumps(event.data))
+        shown = json.dumps(event.data)
+        self.log.info("%s %s", event.name, shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}...")
 
 
 class PlainStep(Step):
@@ -160,8 +169,7 @@ class Verdict(BaseOperator):
         from noetl.runtime.outcome import summarise
         from noetl.runtime.records import RunRecord
 
-        ti = context["ti"]
-        states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
+        states = _states(context)
         ended = [
             task
             for task in self.dag.tasks
@@ -231,6 +239,13 @@ def _first(workflow: ir.Workflow, info: ExecutionInfo, context: Context) -> Toke
         error = {"type": "NotSerializable", "message": str(wrong)}
     context["ti"].xcom_push(key=KEY, value=xcom.pack_refused_start(error))
     raise AirflowFailException(f"the execution did not start: {_told(error)}")
+
+
+def _states(context: Context) -> dict[str, str]:
+    """The state of every task of this run that has one."""
+    ti = context["ti"]
+    found: dict[str, str] = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
+    return found
 
 
 def _left(context: Context, task_id: str) -> xcom.Left | None:

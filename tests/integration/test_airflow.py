@@ -91,12 +91,50 @@ def crash(context):
 """
 
 
+STALE_CASE = Case(
+    "stale",
+    """
+  - step: start
+    case:
+      - when: "{{ event.name == 'step.exit' and workload.n == 1 }}"
+        then: {next: [{step: b}]}
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {next: [{step: a}]}
+  - step: a
+    next: [end]
+  - step: b
+    next: [end]
+  - step: end
+""",
+    "completed",
+    "start b end",
+)
+STALE = """
+
+class Start(type(start)):
+    def execute(self, context):
+        from airflow.sdk.execution_time.xcom import XCom
+
+        token = {"key": [[9, 9]], "target": "end", "args": {"stale": True}, "error": None, "packet": 0}
+        packet = {"workload": {}, "segments": [], "open": False}
+        left = {"record": {}, "edges": {"next.0": token}, "packets": [packet]}
+        run = {"dag_id": self.dag_id, "run_id": context["ti"].run_id}
+        XCom.set(key="noetl", value=__import__("json").dumps(left), task_id="a", **run)
+        super().execute(context)
+
+
+start.__class__ = Start
+"""
+
+
 def on_airflow_only() -> dict[str, AirflowCase]:
     made = compiled(CASES["unhandled_error_in_one_branch"])
+    choice = compiled(STALE_CASE)
     alone = compiled(CASES["writes_of_branches_meet_in_order"])
     return {
         "a plain task crashes": AirflowCase(made.identity, made.content + CRASH.format(variable="b")),
         "a crash alone": AirflowCase(alone.identity, alone.content + CRASH.format(variable="slow")),
+        "a skipped task left something before": AirflowCase(choice.identity, choice.content + STALE),
         "no payload": AirflowCase(made.identity, made.content, {"noetl_payload": "["}),
         "no dag": AirflowCase("no.dag", "from airflow.sdk import DAG"),
         "no parse": AirflowCase("no.parse", "from airflow.sdk import DAG\nraise LookupError('at parse')"),
@@ -152,6 +190,15 @@ def test_a_crash_alone_is_an_error_of_its_own(runs: dict[str, AirflowRun]) -> No
         "type": "TaskCrashed",
         "message": "task slow ended without an outcome",
     }
+
+
+def test_what_a_skipped_task_left_before_does_not_count(runs: dict[str, AirflowRun]) -> None:
+    run = runs["a skipped task left something before"]
+    assert run.verdict is not None
+    assert run.tasks["a"] == "skipped"
+    shown = run.verdict["runs"]
+    assert isinstance(shown, list)
+    assert [(r["step"], r["args"]) for r in shown if isinstance(r, dict)] == [("start", {}), ("b", {}), ("end", {})]
 
 
 def test_a_conf_without_a_payload_is_told(runs: dict[str, AirflowRun]) -> None:
