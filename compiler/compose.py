@@ -52,8 +52,8 @@ class Stop(Exception):
     """The file cannot be read further; the reason is recorded."""
 
 
-class ColonRefused(Exception):
-    """libyaml refused a colon that YAML 1.2 allows: inside a plain scalar of a flow collection, as in `{at: http://x}`."""
+class SignRefused(Exception):
+    """libyaml refused a sign that YAML 1.2 allows inside a plain scalar of a flow collection: `{at: http://x?y}`."""
 
 
 class _Parser(Protocol):
@@ -92,18 +92,18 @@ class Composer:
     """Builds the nodes of one document from `fed`, which is the text of `lines` with some characters in disguise.
 
     `disguise` maps the code point of a stand-in to the character of the text; both have the same place.
-    `refuse_colons` says whether to raise `ColonRefused`, so that the caller can disguise colons too, or to report.
+    `refuse_signs` says whether to raise `SignRefused`, so that the caller can disguise signs too, or to report.
     """
 
     def __init__(
-        self, lines: Lines, fed: str, disguise: Mapping[int, str], path: str, *, refuse_colons: bool = False
+        self, lines: Lines, fed: str, disguise: Mapping[int, str], path: str, *, refuse_signs: bool = False
     ) -> None:
         self.diagnostics: list[Diagnostic] = []
         self.root: Node | None = None
         self._lines = lines
         self._text = lines.text
         self._disguise = disguise
-        self._refuse_colons = refuse_colons
+        self._refuse_signs = refuse_signs
         self._path = path
         self._parser: _Parser = cast(_Parser, CParser(fed))
         self._stack: list[_Open] = []
@@ -115,7 +115,7 @@ class Composer:
         self._sizes: dict[Node, _Size] = {}
 
     def compose(self) -> None:
-        """Read the document into `root` and `diagnostics`; raises `Stop` or `ColonRefused`."""
+        """Read the document into `root` and `diagnostics`; raises `Stop` or `SignRefused`."""
         while True:
             event = self._next()
             if isinstance(event, ScalarEvent):
@@ -137,10 +137,11 @@ class Composer:
         try:
             return self._parser.get_event()
         except MarkedYAMLError as error:
-            if self._refuse_colons and error.problem == "found unexpected ':'":
-                raise ColonRefused from None
-            since = error.context_mark.index if error.context_mark else None
             at = error.problem_mark.index
+            question = self._text[at : at + 1] == "?" and not self._text[at - 1 : at].isspace()
+            if self._refuse_signs and (question or error.problem == "found unexpected ':'"):
+                raise SignRefused from None
+            since = error.context_mark.index if error.context_mark else None
             bracket = next((o.start for o in reversed(self._stack) if self._text[o.start] in "[{"), None)
             quote = self._quote_before(at)
             self._syntax_error(errors.Fault(error.problem or "", error.context or "", at, since, bracket, quote))

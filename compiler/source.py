@@ -13,7 +13,7 @@ from typing import Final, TextIO
 from noetl.diagnostics import START_OF_FILE, Diagnostic, in_order
 
 from . import yaml_errors as errors
-from .compose import ColonRefused, Composer, Stop
+from .compose import Composer, SignRefused, Stop
 from .nodes import Node, Scalar
 from .positions import Lines
 
@@ -80,12 +80,12 @@ def _compose(lines: Lines, fed: str, path: str) -> tuple[Node | None, list[Diagn
     disguised = _Disguise(fed)
     if not fed.isascii():
         disguised.hide(_BREAKS_OF_YAML_11)
-    composer = Composer(lines, disguised.text, disguised.shown, path, refuse_colons=True)
+    composer = Composer(lines, disguised.text, disguised.shown, path, refuse_signs=True)
     try:
         try:
             composer.compose()
-        except ColonRefused:
-            disguised.hide(_INNER_COLON)
+        except SignRefused:
+            disguised.hide(_INNER_SIGN)
             composer = Composer(lines, disguised.text, disguised.shown, path)
             composer.compose()
     except Stop:
@@ -103,7 +103,7 @@ def _compose(lines: Lines, fed: str, path: str) -> tuple[Node | None, list[Diagn
 
 _NOT_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 _BREAKS_OF_YAML_11: Final = re.compile("[\x85\u2028\u2029]")
-_INNER_COLON: Final = re.compile(r"(?<=[^\s\"'\[\]{},\\:]):+(?=[^\s,\[\]{}:])")
+_INNER_SIGN: Final = re.compile(r"(?<=[^\s\"'\[\]{},\\:]):+(?=[^\s,\[\]{}:])|(?<=[^\s\"'\[\]{},\\?])\?+")
 _PROLOGUE: Final = re.compile(r"(?:[ \t\r\n]++|#[^\r\n]*+|(?:^|(?<=[\r\n]))%[^\r\n]*+)*+")
 _DIRECTIVE: Final = re.compile(r"(?:^|(?<=[\r\n]))%([^\r\n]*)")
 

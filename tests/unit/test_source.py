@@ -147,6 +147,13 @@ def test_a_colon_may_stand_inside_a_plain_scalar_of_a_flow_map() -> None:
     assert entry(node, "url").span == Span(1, 7, 1, 20)
 
 
+def test_a_question_mark_may_stand_inside_a_plain_scalar_of_a_flow_list() -> None:
+    """libyaml refuses it, YAML 1.2 does not."""
+    node = root("{urls: [http://x/y?a=1&b=2, why?], ? really : '?', sure?: no way}\n")
+    assert plain(node) == {"urls": ["http://x/y?a=1&b=2", "why?"], "really": "?", "sure?": "no way"}
+    assert entry(node, "sure?").span == Span(1, 59, 1, 65)
+
+
 def test_directive_yaml_1_2_and_an_end_mark_are_fine() -> None:
     assert plain(root("%YAML 1.2\n---\na: b\n...\n# done\n")) == {"a": "b"}
 
