@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from noetl.compiler.ir import Json
 from noetl.diagnostics import Diagnostic, Severity
 
-from .case import Case, Expect, ExpectedRun, Refused
+from .case import Case, Expect, ExpectedIteration, ExpectedRun, Refused
 from .probe import Seen
 
 
@@ -97,10 +97,25 @@ def _fields(want: ExpectedRun, run: Mapping[str, Json]) -> Iterator[tuple[str, J
         yield "calls", want.calls, len(calls)
     if want.attempts is not None:
         yield "attempts", list(want.attempts), attempts
+    if want.iterations is not None:
+        yield "iterations", *_iterations(want.iterations, run.get("iterations"))
     for name, part in (("args", want.args_include), ("result", want.result_includes)):
         whole = run[name]
         for key, expected in (part or {}).items():
             yield f"{name}.{key}", expected, whole.get(key, "absent") if isinstance(whole, dict) else "no map"
+
+
+def _iterations(wanted: Sequence[ExpectedIteration], iterations: Json) -> tuple[Json, Json]:
+    """What is expected, and the same fields of what was found."""
+    expected: list[Json] = [i.model_dump(exclude_unset=True) for i in wanted]
+    found: list[Json] = []
+    for n, entry in enumerate(iterations if isinstance(iterations, list) else []):
+        given = wanted[n].model_fields_set if n < len(wanted) else {"index"}
+        part = dict(entry) if isinstance(entry, dict) else {}
+        calls = part.get("calls")
+        part["attempts"] = [c["attempts"] for c in calls if isinstance(c, dict)] if isinstance(calls, list) else []
+        found.append({name: part.get(name, "absent") for name in given})
+    return expected, found
 
 
 def _requests(expect: Expect, seen: Observation) -> Iterator[str]:
