@@ -10,9 +10,12 @@ from noetl.compiler import ir
 from .facts import Exit, Exits, Facts, Phase
 
 
-def exits(_workflow: ir.Workflow, facts: Facts) -> Facts:
-    """Every `next` of every step, with the moments at which it can fire."""
-    return replace(facts, exits=Exits({name: tuple(_exits(step)) for name, step in facts.graph.steps.items()}))
+def exits(workflow: ir.Workflow, facts: Facts) -> Facts:
+    """Every `next` of every step, with the moments at which it can fire; those of all steps that share a name."""
+    found: dict[str, list[Exit]] = {name: [] for name in facts.graph.steps}
+    for step in workflow.steps:
+        found[step.name] += _exits(step)
+    return replace(facts, exits=Exits({name: tuple(ways) for name, ways in found.items()}))
 
 
 def _exits(step: ir.Step) -> Iterator[Exit]:

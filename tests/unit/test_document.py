@@ -302,6 +302,12 @@ def test_load_raises_all_diagnostics() -> None:
     assert [d.code for d in caught.value.diagnostics] == ["NTL101", "NTL101"]
 
 
+def test_two_steps_of_one_name_are_an_error_and_both_are_looked_at() -> None:
+    text = steps("- step: start\n  next: a\n- step: a\n- step: a\n  next: b\n- step: b\n  next: c")
+    found = compile_source(text, "p.yaml").diagnostics
+    assert [(d.code, str(d.span)) for d in found] == [("NTL202", "9:11"), ("NTL203", "12:11")]
+
+
 def test_a_great_many_mistakes_are_bounded() -> None:
     text = steps("- step: s\n" + "".join(f"  k{i}: 1\n" for i in range(5000)))
     compiled = compile_source(text, "p.yaml", check=False)
