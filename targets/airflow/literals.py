@@ -16,7 +16,7 @@ def text_literal(text: str) -> str:
     >>> print(text_literal("a \\d c"), text_literal("bell\a"))
     r"""a \d c""" """bell\x07"""
     '''
-    if all(c.isprintable() or c == "\n" for c in text):
+    if text.replace("\n", "").isprintable():
         for quotes in ('"""', "'''"):
             if quotes not in text and not text.endswith((quotes[0], "\\")):
                 return f"{'r' if chr(92) in text else ''}{quotes}{text}{quotes}"
@@ -29,6 +29,8 @@ def quoted(text: str) -> str:
     >>> print(quoted('say "hi"\n'))
     "say \"hi\"\x0a"
     """
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     return '"' + "".join(_escaped(c, '"') for c in text) + '"'
 
 
