@@ -98,7 +98,7 @@ JUDGED: Final = Case.model_validate(
 
 
 def _seen(label: str, n: int, at: float, until: float, body: bytes = b"", query: str = "") -> Seen:
-    pairs: Query = dict([query.split("=")] if query else [])
+    pairs: Query = {name: value for name, _, value in ([query.partition("=")] if query else [])}
     method = "POST" if label == "x" else "GET"
     return Seen(label, n, method, f"/{label}", pairs, {"x-a": "b"}, body, at, until)
 
