@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,6 +46,11 @@ def compile_source(data: bytes | str, path: str, *, check: bool = True) -> Compi
 
     Without `check` only its structure is looked at, as where it was checked before.
     """
+    with _without_collection():
+        return _compile(data, path, check)
+
+
+def _compile(data: bytes | str, path: str, check: bool) -> Compilation:
     parsed = source.parse(data, path)
     if parsed.root is None:
         return Compilation(path, parsed.text, None, None, None, tuple(in_order(parsed.diagnostics)))
@@ -61,8 +69,20 @@ def compile_source(data: bytes | str, path: str, *, check: bool = True) -> Compi
 
         facts = passes.analyse(workflow)
         sound = not any(d.severity is Severity.ERROR for d in found)
-        found += checks.run(Checked(path, parsed.text, canonical, document, workflow, facts, sound))
+        found += checks.run(Checked(path, parsed.text, parsed.root, document, workflow, facts, sound))
     return Compilation(path, parsed.text, document, workflow, facts, tuple(in_order(found)))
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Nearly all that a compilation makes stays, so collecting garbage meanwhile only makes long playbooks slower."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def load(data: bytes | str, path: str, *, check: bool = True) -> ir.Workflow:
