@@ -120,7 +120,7 @@ class _Normaliser:
         last = len([k for k, _ in after if k.text not in own or k.text == "assert"]) == len(after)
         gathered = all(k in [a for a, _ in after] for k, _ in fields)
         fix = edits.nested_tool(self._text, owner, key, tool, last=last and gathered)
-        self._spell.note(f'"tool: {tool.text}"', f'"tool: {{kind: {tool.text}}}"', label, tool.span, fix)
+        self._spell.note(quoted(f"tool: {tool.text}"), quoted(f"tool: {{kind: {tool.text}}}"), label, tool.span, fix)
         nested = Map([(named("kind", tool), tool), *fields], tool.span)
         kept = [(k, nested if k is key else v) for k, v in owner.entries if k.text in own]
         return Map(kept, owner.span)

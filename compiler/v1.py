@@ -222,8 +222,9 @@ def _refuse_type(key: Scalar, value: Scalar, label: str, findings: Findings) -> 
     if value.text == "iterator":
         _refuse_iterator(value.span, label, findings)
         return
-    message = f'"type" in {label} is v1 spelling; write "tool: {{kind: {value.text[:40]}}}", the fields beside "kind"'
-    findings.add(V1_TYPE, " ".join(message.split()), key.span, hint=_MIGRATE)
+    spelling = quoted(f"tool: {{kind: {value.text}}}")
+    message = f'"type" in {label} is v1 spelling; write {spelling}, the fields beside "kind"'
+    findings.add(V1_TYPE, message, key.span, hint=_MIGRATE)
 
 
 def _refuse_tool(value: Scalar, label: str, findings: Findings) -> None:
