@@ -41,13 +41,14 @@ JOIN = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
 playbook = Playbook(
     PLAYBOOK,
     SOURCE_MAP,
+    description={description},
     digest="{digest}",
     made_by="{version}",
 )
 
 with DAG(
     dag_id={dag_id},
-    description={description},
+    description=playbook.description,
     doc_md=playbook.doc,
     schedule=None,
     catchup=False,

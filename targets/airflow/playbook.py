@@ -16,18 +16,24 @@ if TYPE_CHECKING:
 
 _KEPT: Final = 8
 """Compiled playbooks that one process keeps."""
+_ABOUT: Final = f"""\
+A NoETL playbook, run by noetl {noetl.__version__}. The conf of a run is the payload, merged into the workload. The XCom
+`return_value` of task `verdict` is the outcome of the run: what `noetl run --json` prints."""
 
 
 class Playbook:
     """A playbook's text with its place map. UsageError, which says what to do, if it does not belong to this noetl."""
 
-    def __init__(self, text: str, source_map: Mapping[str, tuple[str, int, int]], *, digest: str, made_by: str) -> None:
+    def __init__(
+        self, text: str, source_map: Mapping[str, tuple[str, int, int]], *, description: str, digest: str, made_by: str
+    ) -> None:
         check_version(made_by, noetl.__version__)
         if f"sha256:{hashlib.sha256(text.encode()).hexdigest()}" != digest:
             raise UsageError("PLAYBOOK was edited in this file; edit the playbook and compile it again")
         self._text = text
         self._source_map = source_map
-        self._lines = text.splitlines()
+        self._lines = re.split(r"\r\n|\r|\n", text)
+        self.description = description
         self.doc = self._describe()
         """What the page of the DAG shows."""
 
@@ -47,18 +53,11 @@ class Playbook:
         return _fenced(f"Step `{step}`, line {first} of the playbook:", [line[indent:] for line in lines])
 
     def _describe(self) -> str:
-        table = [f"| {_cell(task)} | {_cell(step)} | {first} |" for task, (step, first, _) in self._source_map.items()]
-        return "\n".join(
-            [
-                f"A NoETL playbook, run by noetl {noetl.__version__}. The conf of a run is the payload, merged into",
-                "the workload. The XCom of task `verdict` is the outcome of the run: what `noetl run --json` prints.",
-                "",
-                "| task | step | line |",
-                "|---|---|---|",
-                *table,
-                "",
-            ]
-        )
+        rows: dict[str, tuple[int, list[str]]] = {}
+        for task, (step, first, _) in self._source_map.items():
+            rows.setdefault(step, (first, []))[1].append(_cell(task))
+        table = (f"| {_cell(step)} | {line} | {', '.join(tasks)} |\n" for step, (line, tasks) in rows.items())
+        return f"{self.description}\n\n{_ABOUT}\n\n| step | line | tasks |\n|---|---|---|\n{''.join(table)}"
 
 
 def check_version(made_by: str, installed: str) -> None:

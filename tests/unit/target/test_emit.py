@@ -151,19 +151,25 @@ def test_tags_are_sorted_unique_and_short_enough() -> None:
 
 
 def test_the_description_of_the_playbook_is_the_dags() -> None:
-    assert argument(compiled(PLAYBOOK % ("n", "t", "d")).content, "description") == "NoETL playbook n"
+    assert '    description="NoETL playbook n",\n' in compiled(PLAYBOOK % ("n", "t", "d")).content
 
 
 # -- what the file calls when it is parsed and run -----------------------------------------------------------------
 
 
 def playbook(text: str, made_by: str = noetl.__version__) -> Playbook:
-    return Playbook(text, {"a": ("a", 2, 4), "a.next.0": ("a", 4, 4)}, digest=digest(text), made_by=made_by)
+    return Playbook(
+        text,
+        {"a": ("a", 2, 4), "a.next.0": ("a", 4, 4)},
+        description="What it is.",
+        digest=digest(text),
+        made_by=made_by,
+    )
 
 
 def test_an_edited_playbook_is_told() -> None:
     with pytest.raises(UsageError, match="edit the playbook and compile it again"):
-        Playbook("a", {}, digest=digest("b"), made_by=noetl.__version__)
+        Playbook("a", {}, description="", digest=digest("b"), made_by=noetl.__version__)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +197,8 @@ def test_a_step_is_shown_with_its_lines() -> None:
     made = playbook("workflow:\n  - step: a\n    desc: ```x\n    next: b\n  - step: b\n")
     expected = "Step `a`, line 2 of the playbook:\n\n````yaml\n- step: a\n  desc: ```x\n  next: b\n````\n"
     assert made.fragment("a") == expected
-    assert "| `a.next.0` | `a` | 4 |" in made.doc
+    assert made.doc.startswith("What it is.\n\nA NoETL playbook, run by noetl ")
+    assert made.doc.endswith("| step | line | tasks |\n|---|---|---|\n| `a` | 2 | `a`, `a.next.0` |\n")
 
 
 @pytest.mark.parametrize(
