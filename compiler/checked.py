@@ -24,13 +24,13 @@ class Checked:
 
     path: str
     text: str
-    root: Map
-    """The canonical nodes with everything that was written, also what the structure refuses."""
+    root: Node
+    """Everything that was written, also what the structure refuses."""
     document: Document
     workflow: ir.Workflow
     facts: Facts
-    sound: bool
-    """Whether the structure has no error, so that nothing is missing."""
+    refused: bool
+    """Whether the structure has errors."""
 
     def found(
         self,
@@ -49,34 +49,69 @@ class Checked:
         """The declared steps, as they are written and as they were lowered."""
         return zip(self.document.workflow, self.workflow.steps, strict=False)
 
+    def section(self, name: str) -> tuple[Scalar, Node] | None:
+        """A key of the top level with its value, as written."""
+        entries = self.root.entries if isinstance(self.root, Map) else []
+        return next(((key, value) for key, value in entries if key.text == name), None)
+
+    def lost(self, section: str, kept: int) -> bool:
+        """Whether the structure refuses an entry of a list at the top level, of which `kept` are left."""
+        found = self.section(section)
+        return not self.sound and found is not None and isinstance(found[1], Seq) and len(found[1].items) != kept
+
+    def written(self, key: Scalar) -> Node | None:
+        """What was written after a key of the playbook."""
+        return self._values.get(id(key))
+
+    def lost_tool(self, step: ir.Step) -> bool:
+        """Whether a step was written with a tool that the structure refuses."""
+        return not self.sound and step.tool is None and step.name in self._with_tool
+
     def may_be_missing(self, name: str) -> bool:
         """Whether a part that the structure refuses could have defined or used the name."""
         return not self.sound and name in self._words
 
     @cached_property
+    def sound(self) -> bool:
+        """Whether nothing is missing: no part with an error, and no second control action of a block."""
+        return not self.refused and not any(rule.conflicting for step in self.workflow.steps for rule in step.rules)
+
+    @cached_property
+    def _maps(self) -> tuple[Map, ...]:
+        return tuple(node for node in nodes(self.root) if isinstance(node, Map))
+
+    @cached_property
+    def _values(self) -> dict[int, Node]:
+        return {id(key): value for owner in self._maps for key, value in owner.entries}
+
+    @cached_property
+    def _with_tool(self) -> frozenset[str]:
+        """The names of steps that were written with a tool, in v2 or v1."""
+        names = [owner.get("step") for owner in self._maps if owner.key("tool") or owner.key("type")]
+        return frozenset(name.text for name in names if isinstance(name, Scalar))
+
+    @cached_property
     def _words(self) -> frozenset[str]:
         """Every key and string of the playbook, but for the names of steps where they are defined."""
         defined = {id(spec.step) for spec in self.document.workflow}
-        return frozenset(scalar.text for scalar in scalars(self.root) if id(scalar) not in defined)
+        return frozenset(n.text for n in nodes(self.root) if isinstance(n, Scalar) and id(n) not in defined)
 
 
-def scalars(root: Node) -> Iterator[Scalar]:
-    """Every scalar below a node, keys included; what an alias repeats once."""
+def nodes(root: Node) -> Iterator[Node]:
+    """A node and every node below it, keys included; what an alias repeats once."""
     seen: set[int] = set()
-    waiting: list[Node] = [root]
+    waiting = [root]
     while waiting:
         node = waiting.pop()
         if id(node) in seen:
             continue
         seen.add(id(node))
-        match node:
-            case Scalar():
-                yield node
-            case Seq():
-                waiting += node.items
-            case Map():
-                for key, value in node.entries:
-                    waiting += (key, value)
+        yield node
+        if isinstance(node, Seq):
+            waiting += node.items
+        elif isinstance(node, Map):
+            for key, value in node.entries:
+                waiting += (key, value)
 
 
 def known(noun: str, names: frozenset[str] | set[str]) -> str:

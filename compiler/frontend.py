@@ -68,8 +68,8 @@ def _compile(data: bytes | str, path: str, check: bool) -> Compilation:
         from .checked import Checked
 
         facts = passes.analyse(workflow)
-        sound = not any(d.severity is Severity.ERROR for d in found)
-        found += checks.run(Checked(path, parsed.text, parsed.root, document, workflow, facts, sound))
+        refused = any(d.severity is Severity.ERROR for d in found)
+        found += checks.run(Checked(path, parsed.text, parsed.root, document, workflow, facts, refused))
     return Compilation(path, parsed.text, document, workflow, facts, tuple(in_order(found)))
 
 

@@ -183,8 +183,10 @@ class _Place:
         self._inherits = step.name in playbook.facts.errors.inherited
         rule = site.rule
         self._rule = rule
-        self._lost = not playbook.sound and rule is not None and isinstance(rule.when, bool)
-        """Whether the rule's `when` may be one that the structure refuses."""
+        self._lost = playbook.lost_tool(step) or (
+            not playbook.sound and rule is not None and isinstance(rule.when, bool)
+        )
+        """Whether the structure may have refused what says when the site is rendered."""
         if rule is None:
             self._moments: frozenset[tuple[str, str]] = frozenset()
         elif site.part == "when":
@@ -204,9 +206,9 @@ class _Place:
         if name == "event":
             early = self._site.part == "args" and self._step.loop is None
             return "args are rendered before the first event" if early else None
-        if name == "keychain" and self._playbook.root.key("keychain") is None:
+        if name == "keychain" and self._playbook.section("keychain") is None:
             return 'the playbook has no "keychain"'
-        if name == "spec" and self._playbook.root.key("spec") is None:
+        if name == "spec" and self._playbook.section("spec") is None:
             return 'the playbook has no "spec"'
         return None
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from noetl.compiler import ir
 from noetl.compiler.checked import Checked, both, of_step
 from noetl.compiler.findings import listed, quoted
-from noetl.compiler.nodes import Scalar
+from noetl.compiler.nodes import Map, Node, Scalar
 from noetl.compiler.rules import allowed, controls
 from noetl.diagnostics import Diagnostic, Severity, kind
 
@@ -17,13 +17,20 @@ KIND = kind("NTL402", "action-not-allowed", Severity.ERROR, "a control action at
 def check(playbook: Checked) -> Iterator[Diagnostic]:
     """At the key of the action. Every event that the rule listens to must allow it."""
     for spec, step in playbook.steps():
+        if playbook.lost_tool(step):
+            continue
         for rule, lowered in zip(spec.case or (), step.rules, strict=True):
             for key in controls(rule):
                 if key.text == "call" and step.tool is None:
-                    message = f'"call" in {of_step(step)}, which has no tool'
-                    yield playbook.found(KIND, message, key.span)
+                    if not _names_step(playbook.written(key)):
+                        yield playbook.found(KIND, f'"call" in {of_step(step)}, which has no tool', key.span)
                 else:
                     yield from _at_events(playbook, step, lowered, key)
+
+
+def _names_step(call: Node | None) -> bool:
+    """Whether it is refused as a transition already (CALL-2)."""
+    return isinstance(call, Map) and call.key("step") is not None
 
 
 def _at_events(playbook: Checked, step: ir.Step, rule: ir.Rule, key: Scalar) -> Iterator[Diagnostic]:

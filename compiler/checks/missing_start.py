@@ -23,9 +23,9 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
     if ir.START in names or playbook.may_be_missing(ir.START):
         return
     if not steps:
-        key = playbook.root.key("workflow")
-        if playbook.sound and key is not None:
-            yield playbook.found(KIND, 'the workflow has no steps; it begins at the step "start"', key.span)
+        written = playbook.section("workflow")
+        if playbook.sound and written is not None:
+            yield playbook.found(KIND, 'the workflow has no steps; it begins at the step "start"', written[0].span)
         return
     first = steps[0]
     near = closest(ir.START, names)
@@ -37,9 +37,10 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
 
 
 def _fix(playbook: Checked, first: StepSpec) -> Fix | None:
-    workflow = playbook.root.get("workflow")
-    if not isinstance(workflow, Seq) or not workflow.items:
+    written = playbook.section("workflow")
+    if written is None or not isinstance(written[1], Seq) or not written[1].items:
         return None
+    workflow = written[1]
     text = Text(playbook.text)
     name = text.on_one_line(first.step.span) or json.dumps(first.step.text)
     title = f'insert a step "start" that leads to {quoted(first.step.text)}'

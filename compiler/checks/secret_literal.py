@@ -52,10 +52,10 @@ _HINT: Final = 'keep it outside and name it: "auth" with a credential, or "{{ se
 def check(playbook: Checked) -> Iterator[Diagnostic]:
     """At the value, which the message does not repeat."""
     for section in _SECTIONS:
-        node = playbook.root.get(section)
-        if node is None:
+        written = playbook.section(section)
+        if written is None:
             continue
-        for key, scalar in _scalars(node):
+        for key, scalar in _scalars(written[1]):
             # An entry of the keychain names a secret of its provider (TOO-11).
             named = section == "keychain" and key is not None and key.text == "secret"
             found = _by_shape(scalar) or (None if named or key is None else _by_key(key, scalar))
@@ -75,7 +75,11 @@ def _scalars(root: Node) -> Iterator[tuple[Scalar | None, Scalar]]:
         seen.add(id(node))
         match node:
             case Map():
-                waiting += node.entries
+                name = node.get("name")
+                for inner, value in node.entries:
+                    # `set` as a list of {name, value} (DOC-11)
+                    pair = inner.text == "value" and isinstance(name, Scalar)
+                    waiting.append((name if pair and isinstance(name, Scalar) else inner, value))
             case Seq():
                 waiting += ((key, item) for item in node.items)
             case Scalar():

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from noetl.compiler.checked import Checked, known, of_step
 from noetl.compiler.findings import close_to, quoted
-from noetl.compiler.nodes import Seq
 from noetl.diagnostics import Diagnostic, Severity, kind
 
 KIND = kind("NTL203", "unknown-step", Severity.ERROR, "a transition to a step that does not exist")
@@ -16,8 +15,7 @@ _MAX_HINTS = 50
 
 def check(playbook: Checked) -> Iterator[Diagnostic]:
     """At the name of the target. Without a word where a step has lost its name, which may be the one meant."""
-    workflow = playbook.root.get("workflow")
-    if isinstance(workflow, Seq) and len(workflow.items) != len(playbook.document.workflow):
+    if playbook.lost("workflow", len(playbook.document.workflow)):
         return
     steps = playbook.facts.graph.steps.keys()
     listed = known("steps", set(steps))

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from noetl.compiler import ir
 from noetl.compiler.checked import Checked, known, of_step
 from noetl.compiler.findings import close_to, quoted
-from noetl.compiler.nodes import Seq
 from noetl.compiler.parts import overrides_of_step, tools_of_step, tools_of_task
 from noetl.diagnostics import Diagnostic, Severity, kind
 
@@ -16,8 +15,7 @@ KIND = kind("NTL206", "unknown-workbook-task", Severity.ERROR, "a workbook task 
 
 def check(playbook: Checked) -> Iterator[Diagnostic]:
     """At the name. Without a word where a task has lost its own, which may be the one meant."""
-    workbook = playbook.root.get("workbook")
-    if isinstance(workbook, Seq) and len(workbook.items) != len(playbook.document.workbook):
+    if playbook.lost("workbook", len(playbook.document.workbook)):
         return
     tasks = {task.name for task in playbook.workflow.tasks}
     for subject, name in _named(playbook.workflow):
