@@ -13,6 +13,7 @@ from .document import Document, StepSpec
 from .findings import listed, quoted
 from .nodes import Map, Node, Scalar, Seq
 from .passes.facts import Facts
+from .rules import controls
 
 _SHOWN = 20
 """Names that a message lists."""
@@ -74,7 +75,8 @@ class Checked:
     @cached_property
     def sound(self) -> bool:
         """Whether nothing is missing: no part with an error, and no second control action of a block."""
-        return not self.refused and not any(rule.conflicting for step in self.workflow.steps for rule in step.rules)
+        rules = [rule for spec in self.document.workflow for rule in spec.case or ()]
+        return not self.refused and all(len(controls(rule)) < 2 for rule in rules)
 
     @cached_property
     def _maps(self) -> tuple[Map, ...]:
