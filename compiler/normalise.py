@@ -115,11 +115,11 @@ class _Normaliser:
     def _nested(self, owner: Map, key: Scalar, tool: Scalar, own: frozenset[str], label: str) -> Map:
         """`tool: <kind>` with the fields beside it, as a tool that holds them."""
         fields = [(k, v) for k, v in owner.entries if k.text not in own]
-        after = owner.entries[[k for k, _ in owner.entries].index(key) + 1 :]
+        keys = [k for k, _ in owner.entries]
+        before, after = keys[: keys.index(key)], keys[keys.index(key) + 1 :]
         # `assert` means the same at both levels, so it may move along with the fields.
-        last = len([k for k, _ in after if k.text not in own or k.text == "assert"]) == len(after)
-        gathered = all(k in [a for a, _ in after] for k, _ in fields)
-        fix = edits.nested_tool(self._text, owner, key, tool, last=last and gathered)
+        last = all(k.text not in own or k.text == "assert" for k in after) and all(k.text in own for k in before)
+        fix = edits.nested_tool(self._text, owner, key, tool, last=last)
         self._spell.note(quoted(f"tool: {tool.text}"), quoted(f"tool: {{kind: {tool.text}}}"), label, tool.span, fix)
         nested = Map([(named("kind", tool), tool), *fields], tool.span)
         kept = [(k, nested if k is key else v) for k, v in owner.entries if k.text in own]
@@ -167,11 +167,8 @@ class _Normaliser:
                 continue
             for action in self._single(block, kind, label):
                 before = actions[-1] if actions else None
-                joined = _joined(before, action) if isinstance(before, Map) else None
-                if joined is None:
+                if not isinstance(before, Map) or not _join(before, action):
                     actions.append(action)
-                else:
-                    actions[-1] = joined
         return actions
 
     def _single(self, block: Map, kind: ToolKind, label: str) -> list[Map]:
@@ -230,30 +227,27 @@ def _present(owner: Map) -> list[Entry]:
     return [(k, v) for k, v in owner.entries if not (is_null(v) and k.text in _MAY_BE_EMPTY)]
 
 
-def _joined(before: Map, action: Map) -> Map | None:
-    """Two adjacent `next` as one."""
+def _join(before: Map, action: Map) -> bool:
+    """Add a `next` to the one before it, if both are one."""
     (key, first), (other, second) = before.entries[0], action.entries[0]
-    if key.text != "next" or other.text != "next":
-        return None
-    if not isinstance(first, Seq) or not isinstance(second, Seq):
-        return None
-    return Map([(key, Seq([*first.items, *second.items], first.span))], before.span)
+    if key.text != "next" or other.text != "next" or not isinstance(first, Seq) or not isinstance(second, Seq):
+        return False
+    first.items += second.items  # both lists were made here
+    return True
 
 
 def _merged(fields: list[Entry], beside: list[Entry]) -> list[Entry]:
     """The fields of a sink's tool and those beside it; of two mappings `args` the tool's own entries win (STP-4)."""
-    merged = list(fields)
-    for key, value in beside:
-        at = next((i for i, (k, _) in enumerate(merged) if k.text == key.text == "args"), None)
-        own = merged[at][1] if at is not None else None
-        if at is not None and isinstance(own, Map) and isinstance(value, Map):
-            kept = [(k, v) for k, v in own.entries if not is_null(v) or value.key(k.text) is None]
-            names = {k.text for k, _ in kept}
-            extra = [(k, v) for k, v in value.entries if k.text not in names]
-            merged[at] = (merged[at][0], Map([*kept, *extra], own.span))
-        else:
-            merged.append((key, value))
-    return merged
+    own = next((v for k, v in fields if k.text == "args"), None)
+    more = next((v for k, v in beside if k.text == "args"), None)
+    if not isinstance(own, Map) or not isinstance(more, Map):
+        return [*fields, *beside]
+    given = {k.text for k, _ in more.entries}
+    kept = [(k, v) for k, v in own.entries if not is_null(v) or k.text not in given]
+    names = {k.text for k, _ in kept}
+    args = Map([*kept, *((k, v) for k, v in more.entries if k.text not in names)], own.span)
+    merged = [(k, args if k.text == "args" else v) for k, v in fields]
+    return [*merged, *((k, v) for k, v in beside if k.text != "args")]
 
 
 def _from_to(start: Span, end: Node) -> Span:

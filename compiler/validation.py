@@ -23,6 +23,8 @@ from .tools import ALL_FIELDS
 from .v1 import API
 
 _Path: TypeAlias = "tuple[str | int, ...]"
+_COMPARED: Final = 50
+"""Keys of an owner among which a missing one is looked for under another name."""
 _OWNERS: Final = {
     "workflow": ("step", "step"),
     "workbook": ("workbook task", "name"),
@@ -223,7 +225,8 @@ class _Problem:
             at = named.span if named is not None else owner.entries[0][0].span
         else:
             at = key.span if key is not None else owner.span
-        written = [k.text for k, _ in owner.entries] if isinstance(owner, Map) and not findings.crowded else []
+        entries = owner.entries[:_COMPARED] if isinstance(owner, Map) and not findings.crowded else []
+        written = [k.text for k, _ in entries]
         near = closest(name, written)
         hint = f"is {quoted(near)} meant to be it?" if near else None
         findings.add(kinds.MISSING_KEY, f"missing key {quoted(name)} in {self._label()}", at, hint=hint)
