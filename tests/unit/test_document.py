@@ -188,6 +188,12 @@ def test_one_mistake_at_the_top_is_one_error_and_the_steps_are_still_read(
     assert [s.name for s in compiled.workflow.steps] == ["start"]
 
 
+def test_what_is_no_yaml_has_no_document() -> None:
+    compiled = compile_source("a: [", "p.yaml")
+    assert not compiled.ok
+    assert (compiled.document, compiled.workflow, compiled.facts) == (None, None, None)
+
+
 def test_without_a_workflow_nothing_is_lowered() -> None:
     compiled = compile_source("apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: x}\n", "p.yaml", check=False)
     assert shown(list(compiled.diagnostics)) == [("NTL102", "1:1")]

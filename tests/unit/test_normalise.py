@@ -445,6 +445,7 @@ LEFTOVERS = [
         "7:9",
         'write "loop: {in, iterator, mode}"',
     ),
+    ("NTL116", "- step: s\n  tool: iterator\n  collection: a", "7:9", 'write "loop: {in, iterator, mode}"'),
     ("NTL116", "- step: s\n  tool: {kind: iterator}", "7:16", 'write "loop: {in, iterator, mode}"'),
     ("NTL116", "- step: s\n  next: s\n  loop: {collection: a, iterator: b}", "8:10", 'write "in"'),
 ]
@@ -462,9 +463,9 @@ def test_a_leftover_of_v1_is_one_error_with_the_v2_spelling(code: str, steps: st
 
 def test_a_v1_next_still_leads_somewhere() -> None:
     result = compiled(
-        "workflow:\n- step: s\n  next: [{when: a, then: [{step: t}, u]}, {else: v}, {step: w, with: {a: 1}}]\n"
+        "workflow:\n- step: s\n  next: [{when: a, then: [{step: t}, u]}, x, {else: v}, {step: w, with: {a: 1}}]\n"
     )
-    assert [e.target for e in workflow(result).steps[0].edges()] == ["t", "u", "v", "w"]
+    assert [e.target for e in workflow(result).steps[0].edges()] == ["t", "u", "x", "v", "w"]
 
 
 def test_a_v1_tool_is_still_a_tool() -> None:
