@@ -66,6 +66,11 @@ def test_quiet_shows_the_output_only(greet: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, '"hello world"\n', "")
 
 
+def test_output_stays_json_where_the_stream_is_not_utf8(greet: str) -> None:
+    done = noetl(greet, "-q", "--set", "who.name=é\u2028", env={"PYTHONIOENCODING": "ascii"})
+    assert json.loads(done.stdout) == "hello é\u2028"
+
+
 def test_json_is_one_object_with_all_runs(greet: str) -> None:
     done = noetl(greet, "--json", "--quiet")
     found = json.loads(done.stdout)

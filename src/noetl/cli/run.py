@@ -23,29 +23,30 @@ CANCELLED = 130
 """The exit code of an execution that Ctrl-C cancelled, as shells have it."""
 
 
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=VALUE", help="One value of the payload, as JSON or else text; may be repeated."),
+]
+Payload = Annotated[
+    str | None, typer.Option("--payload", metavar="FILE", help="The payload as JSON, or - for standard input.")
+]
+CredentialsFile = Annotated[
+    str | None, typer.Option("--credentials", metavar="FILE", help="Credentials by name, as YAML or JSON.")
+]
+AllowEnv = Annotated[
+    list[str] | None,
+    typer.Option("--allow-env", metavar="NAME", help="An environment name that templates may read; may be repeated."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print status, output, error and all runs as one object.")]
+
+
 def command(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The playbook, or - for standard input.")],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="A.B=VALUE", help="One value of the payload, as JSON or else text; may be repeated."
-        ),
-    ] = None,
-    payload: Annotated[
-        str | None, typer.Option("--payload", metavar="FILE", help="The payload as JSON, or - for standard input.")
-    ] = None,
-    credentials: Annotated[
-        str | None, typer.Option("--credentials", metavar="FILE", help="Credentials by name, as YAML or JSON.")
-    ] = None,
-    allow_env: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-env", metavar="NAME", help="An environment name that templates may read; may be repeated."
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print status, output, error and all runs as one object.")
-    ] = False,
+    set_: Set = None,
+    payload: Payload = None,
+    credentials: CredentialsFile = None,
+    allow_env: AllowEnv = None,
+    as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Run a playbook and print its output as JSON.
@@ -68,11 +69,17 @@ def command(
     compilation = compiled(file)
     workflow = runnable(compilation)
     summary = _execute(compilation, workflow, given, credentials, allow_env or [], quiet)
-    print(json.dumps(summary if as_json else summary["output"], indent=2, ensure_ascii=False))
+    _print_json(summary if as_json else summary["output"])
     status = summary["status"]
     if status == "failed" and not quiet:
         print(_failure(summary, compilation.path, workflow), file=sys.stderr)
     raise typer.Exit(CANCELLED if status == "cancelled" else OK if status == "completed" else FINDINGS)
+
+
+def _print_json(value: Json) -> None:
+    """Print a value as JSON; a stream that is not UTF-8 gets JSON's own escapes."""
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    print(json.dumps(value, indent=2, ensure_ascii=not unicode))
 
 
 def compiled(file: str) -> Compilation:
