@@ -216,13 +216,13 @@ class _Place:
         part = self._site.part
         if part in _BEFORE_CALL:
             again = part == "tool" and (not self._playbook.sound or self._calls_again())
-            return None if again else "it is rendered before the step's outcome"
+            return None if again else "the step has no outcome yet"
         if part in _AFTER_EXIT and self._rule is None:
             return None
         bound = {("call.done", "worked"), ("step.exit", "worked"), ("loop.done", "worked")}
         if self._step.tool is not None and self._step.tool.kind in _ANSWERING:
             bound.add(("call.error", "failed"))
-        return self._never(bound, "a call that worked, and to step.exit and loop.done")
+        return self._never(bound, "failed")
 
     def _error(self) -> str | None:
         if not self._playbook.sound:
@@ -236,22 +236,27 @@ class _Place:
         if part in _BEFORE_CALL:
             if part == "tool" and self._calls_again():
                 return None
-            return f"no transition to {of_step(self._step)} fires while an error is bound"
+            return f"no transition brings an error to {of_step(self._step)}"
         if self._rule is None:
             handled = part == "edge" and self._site.edge is not None and self._site.edge.taken_on != "success"
-            return None if handled else "it is rendered after a success"
+            return None if handled else "this is rendered after a success only"
         bound = {("call.error", "failed"), ("call.done", "failed"), ("step.exit", "failed")}
         if self._inherits:
             bound.add(("step.enter", "none"))
-        return self._never(bound, "a call that failed")
+        if self._step.tool is None:
+            return (
+                None if self._lost else f"{of_step(self._step)} makes no call, and no transition brings an error to it"
+            )
+        return self._never(bound, "worked")
 
-    def _never(self, bound: set[tuple[str, str]], where: str) -> str | None:
+    def _never(self, bound: set[tuple[str, str]], otherwise: str) -> str | None:
+        """Why the rule fires at none of the moments at which the name is bound; None if it may."""
         if self._rule is None or self._lost or not self._moments or not self._moments.isdisjoint(bound):
             return None
         events = both(list(self._rule.events))
-        if any(event in {e for e, _ in bound} for event in self._rule.events):
-            return f"at {events} this rule fires only where it is not; it belongs to {where}"
-        return f"the rule listens to {events}; it belongs to {where}"
+        if any(event == other for event in self._rule.events for other, _ in bound):
+            return f"at {events} this rule fires only after a call that {otherwise}"
+        return f"the rule listens to {events}; it is bound at {both(sorted({event for event, _ in bound}))}"
 
     def _calls_again(self) -> bool:
         return any(isinstance(rule.control, ir.Call | ir.Page) for rule in self._step.rules)
@@ -266,7 +271,7 @@ class _Place:
         if part == "loop":
             return "the items of the loop are found before its first iteration"
         if rule is None:
-            return "it is rendered after the last iteration"
+            return "this is rendered after the last iteration"
         if not rule.events or any(event.startswith("call.") or event == "step.exit" for event in rule.events):
             return None
         return f"the rule listens to {both(list(rule.events))}, not to an iteration"

@@ -1,0 +1,128 @@
+"""Every check has a page whose examples are true, and a fixture whose wrong parts it finds and near misses it does not.
+
+`--update-golden` rewrites what is printed for the wrong parts, and the index of the pages.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+from ruamel.yaml import YAML
+
+from noetl.compiler.checks import Check, registry
+from noetl.compiler.frontend import Compilation, compile_source
+from noetl.diagnostics import Diagnostic, Kind, Severity, registered, render_text
+
+ROOT: Final = Path(__file__).parents[2]
+PAGES: Final = ROOT / "docs" / "checks"
+FIXTURES: Final = Path(__file__).parent / "checks"
+HEAD: Final = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: example}\n"
+"""Stands before every playbook of a page or fixture."""
+CHECKS: Final = [pytest.param(check, id=check.KIND.code) for check in registry()]
+FAMILIES: Final = ("YAML", "Structure", "Names", "Expressions", "Control flow", "Targets", "Security")
+
+
+class Part(BaseModel):
+    """A playbook of a fixture."""
+
+    model_config = ConfigDict(extra="forbid")
+    about: str
+    playbook: str
+
+    def compiled(self) -> Compilation:
+        return compile_source(HEAD + self.playbook, "playbook.yaml")
+
+    def found(self, kind: Kind) -> list[Diagnostic]:
+        return [d for d in self.compiled().diagnostics if d.kind == kind]
+
+
+class Wrong(Part):
+    """One with findings of the kind at these places, and no others."""
+
+    at: list[str]
+
+
+class Fixture(BaseModel):
+    """The parts that belong to one check."""
+
+    model_config = ConfigDict(extra="forbid")
+    wrong: list[Wrong]
+    near: list[Part]
+
+
+def name(kind: Kind) -> str:
+    return f"{kind.code}-{kind.name}"
+
+
+def fixture(check: Check) -> Fixture:
+    text = (FIXTURES / f"{name(check.KIND)}.yaml").read_text(encoding="utf-8")
+    return Fixture.model_validate(YAML(typ="safe").load(text))
+
+
+def example(page: str, title: str) -> Compilation:
+    found = re.search(rf"^## {title}\n\n```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"no example under {title!r}"
+    return compile_source(HEAD + found[1], "playbook.yaml")
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_wrong_parts_are_found_where_they_are(check: Check) -> None:
+    for part in fixture(check).wrong:
+        assert [str(d.span) for d in part.found(check.KIND)] == part.at, part.about
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_near_misses_are_not_found(check: Check) -> None:
+    near = fixture(check).near
+    assert near
+    for part in near:
+        assert part.found(check.KIND) == [], part.about
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_findings_read_well(check: Check, update_golden: bool) -> None:
+    shown = []
+    for part in fixture(check).wrong:
+        sources = {"playbook.yaml": HEAD + part.playbook}
+        shown.append(f"# {part.about}\n{render_text(part.found(check.KIND), sources)}\n")
+    kept = FIXTURES / f"{name(check.KIND)}.txt"
+    if update_golden:
+        kept.write_text("\n".join(shown), encoding="utf-8")
+    assert "\n".join(shown) == kept.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_page(check: Check) -> None:
+    page = (PAGES / f"{name(check.KIND)}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {check.KIND.code} {check.KIND.name}\n\n*{check.KIND.severity}*\n")
+    assert re.findall(r"^## (.*)", page, re.MULTILINE) == ["Why", "Wrong", "Right", "Fix"]
+    assert {d.kind for d in example(page, "Wrong").diagnostics if d.severity is not Severity.NOTE} == {check.KIND}
+    assert [d for d in example(page, "Right").diagnostics if d.severity is not Severity.NOTE] == []
+
+
+def test_no_page_or_fixture_is_left_over() -> None:
+    names = {name(check.KIND) for check in registry()}
+    assert {path.stem for path in PAGES.glob("NTL*")} == names
+    assert {path.stem for path in FIXTURES.iterdir()} == names
+
+
+def test_index_lists_every_kind(update_golden: bool) -> None:
+    lines = ["# What lint finds", "", "Codes are never reused. The kinds with a link have a page.", ""]
+    pages = {check.KIND.code for check in registry()}
+    for number, family in enumerate(FAMILIES):
+        kinds = [kind for kind in registered() if kind.code.startswith(f"NTL{number}")]
+        if not kinds:
+            continue
+        lines += [f"## {family}", "", "| code | name | severity | what |", "|---|---|---|---|"]
+        for kind in kinds:
+            code = f"[{kind.code}]({name(kind)}.md)" if kind.code in pages else kind.code
+            lines.append(f"| {code} | {kind.name} | {kind.severity} | {kind.summary} |")
+        lines.append("")
+    index = PAGES / "README.md"
+    if update_golden:
+        index.write_text("\n".join(lines), encoding="utf-8")
+    assert "\n".join(lines) == index.read_text(encoding="utf-8")
