@@ -47,16 +47,12 @@ def command(
       noetl compile playbooks/*.yaml --target airflow -o dags/ --explain
       cat playbook.yaml | noetl compile - --target airflow -o -
     """
+    from noetl.targets.batch import compile_all
     from noetl.targets.registry import load
 
     compiler = load(target)
-    if len(files) != len(set(files)):
-        raise UsageError("a playbook is named twice")
-    if len(files) > 1 and output is not None and not _is_folder(output):
-        raise UsageError(f'{len(files)} playbooks do not fit into "{output}"; a folder is a path that ends in /')
+    _check_usage(files, output)
     sources = _sources(files)
-    from noetl.targets.batch import compile_all
-
     try:
         done = compile_all(compiler, sources)
     except UnsupportedByTarget as refused:
@@ -64,6 +60,13 @@ def command(
     _write(done, output)
     if explain:
         print("\n\n".join(one.explanation for one in done), file=sys.stderr if output == STDOUT else sys.stdout)
+
+
+def _check_usage(files: Sequence[str], output: str | None) -> None:
+    if len(files) != len(set(files)):
+        raise UsageError("a playbook is named twice")
+    if len(files) > 1 and output is not None and not _is_folder(output):
+        raise UsageError(f'{len(files)} playbooks do not fit into "{output}"; a folder is a path that ends in /')
 
 
 def _sources(files: Sequence[str]) -> list[Source]:
