@@ -42,7 +42,9 @@ def _fix(playbook: Checked, first: StepSpec) -> Fix | None:
         return None
     workflow = written[1]
     text = Text(playbook.text)
-    name = text.on_one_line(first.step.span) or json.dumps(first.step.text)
+    plain = first.step.text
+    raw = text.on_one_line(first.step.span)
+    name = raw if raw in (plain, f'"{plain}"', f"'{plain}'") else json.dumps(plain)
     title = f'insert a step "start" that leads to {quoted(first.step.text)}'
     if text.opens(workflow, "["):
         at = Span(workflow.span.line, workflow.span.column + 1, workflow.span.line, workflow.span.column + 1)
@@ -53,5 +55,5 @@ def _fix(playbook: Checked, first: StepSpec) -> Fix | None:
         return None
     column = dash.index("-") + 1
     indent = " " * (column - 1)
-    added = f"- step: start\n{indent}{' ' * (item.column - column)}next: {name}\n{indent}"
+    added = f"- step: start\n{indent}  next: {name}\n{indent}"
     return Fix(title, (Edit(Span(item.line, column, item.line, column), added),))
