@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import selectors
 import socket
 import ssl
 import struct
@@ -146,7 +147,9 @@ class Probe:
         if tls:
             self._scheme = "https"
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), name="probe")
+        self._server.timeout = 0  # it is asked only when a connection waits
+        self._waker, self._woken = socket.socketpair()
+        self._thread = threading.Thread(target=self._serve, name="probe")
 
     @property
     def url(self) -> str:
@@ -182,9 +185,20 @@ class Probe:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stopping.set()
-        self._server.shutdown()
+        self._waker.send(b"!")
         self._thread.join()
         self._server.stop()
+        self._waker.close()
+        self._woken.close()
+
+    def _serve(self) -> None:
+        """Wait without polling, as hundreds of probes may run at once."""
+        with selectors.DefaultSelector() as ready:
+            ready.register(self._server, selectors.EVENT_READ)
+            ready.register(self._woken, selectors.EVENT_READ)
+            while not self.stopping.is_set():
+                if any(key.fileobj is self._server for key, _ in ready.select()):
+                    self._server.handle_request()
 
     def record(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Seen:
         """Note a request as it arrives."""
