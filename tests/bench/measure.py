@@ -32,7 +32,8 @@ def ratio(name: str, ours: Callable[[], float], other: Callable[[], float], boun
     """Median of ours over median of the other, measured in turn after one warm-up; printed with its bound."""
     ours(), other()
     pairs = [(ours(), other()) for _ in range(runs)]
-    mine, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+    mine = statistics.median(own for own, _ in pairs)
+    theirs = statistics.median(its for _, its in pairs)
     found = mine / theirs
     print(f"\n{name}: {mine * 1000:.1f} ms / {theirs * 1000:.1f} ms = {found:.2f} (at most {bound:g})")
     return found

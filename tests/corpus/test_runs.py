@@ -80,7 +80,7 @@ def mapped(probe: Probe) -> str:
 
 def sent(request: Seen) -> dict[str, Json]:
     """A request as its sender made it."""
-    query: Json = dict(request.query)
+    query: Json = {name: [*given] if isinstance(given, list) else given for name, given in request.query.items()}
     return {"method": request.method, "label": request.label, "query": query, "body": request.text()}
 
 
