@@ -13,6 +13,7 @@ from .document import Document, StepSpec
 from .findings import listed, quoted
 from .nodes import Map, Node, Scalar, Seq
 from .passes.facts import Facts
+from .python import Code, codes
 from .rules import controls
 
 _SHOWN = 20
@@ -77,6 +78,16 @@ class Checked:
         """Whether nothing is missing: no part with an error, and no second control action of a block."""
         rules = [rule for spec in self.document.workflow for rule in spec.case or ()]
         return not self.refused and all(len(controls(rule)) < 2 for rule in rules)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The roots, steps and store names of the playbook."""
+        return ir.RESERVED | self.facts.graph.steps.keys() | self.facts.names.stored
+
+    @cached_property
+    def python(self) -> tuple[tuple[Scalar, Code], ...]:
+        """Every piece of python code with the scalar that holds it."""
+        return tuple((scalar, Code(scalar.text)) for scalar in codes(self.workflow))
 
     @cached_property
     def _maps(self) -> tuple[Map, ...]:

@@ -117,7 +117,7 @@ class Scopes:
         if site.part == "args" and name in self._args_of(step)[0]:
             return "entries of args do not see each other"
         args = frozenset().union(*self._args_of(step))
-        near = closest(name, ir.RESERVED | args | self._facts.names.stored | self._facts.graph.steps.keys())
+        near = closest(name, self._playbook.names | args)
         return f"did you mean {quoted(near)}?" if near else None
 
     def _outside(self, read: Read) -> tuple[str | None, str | None]:
