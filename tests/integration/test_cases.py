@@ -22,7 +22,6 @@ LAW: Final = (ROOT / "docs" / "semantics.md").read_text(encoding="utf-8")
 CLAUSES: Final = re.findall(r"\*\*([A-Z]{3,4}-\d+)", LAW)
 
 WITHOUT_A_CASE: Final = {
-    "RUN-7": "the limits are settings of a runner, a case has no place for them",
     "RUN-8": "cancelling is an act from outside",
     "TOO-2": "SQL tools are not there yet",
     "TOO-5": "script is read by the tests of the tools; http scripts are not there yet",
