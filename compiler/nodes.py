@@ -17,12 +17,12 @@ Position: TypeAlias = tuple[int, int]
 class Scalar:
     """One scalar. `text` is what YAML decoded, `value` the YAML 1.2 core value (a string unless plain and special)."""
 
-    value: None | bool | int | float | str
+    value: bool | int | float | str | None
     text: str
     style: Style
     span: Span
     positions: Sequence[Position] | None = field(default=None, repr=False)
-    """Where each character of `text` stands in the file, and one more for its end; None: all of it at `span`'s start."""
+    """Where each character of `text` stands in the file, and one for its end; None: all of it at the start of `span`."""
 
     def place(self, start: int, end: int | None = None) -> Span:
         """The span of `text[start:end]` in the file; `end` defaults to one character after `start`."""
