@@ -22,7 +22,7 @@ class Scalar:
     style: Style
     span: Span
     positions: Sequence[Position] | None = field(default=None, repr=False)
-    """Where each character of `text` stands in the file, and one for its end; None: all of it at the start of `span`."""
+    """Where each character of `text` stands in the file, and one for its end; None: all of it where `span` starts."""
 
     def place(self, start: int, end: int | None = None) -> Span:
         """The span of `text[start:end]` in the file; `end` defaults to one character after `start`."""
