@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from functools import lru_cache
+from typing import Final, Literal
 
 from noetl.compiler.checked import Checked
 from noetl.compiler.document import holds_template
@@ -100,14 +101,24 @@ def _by_shape(node: Scalar) -> tuple[str, Span] | None:
 
 def _by_key(key: Scalar, node: Scalar) -> tuple[str, Span] | None:
     """The value of a key that says what it is."""
-    words = tuple(word.lower() for word in _WORDS.findall(key.text))
-    password = words[-1:] != () and words[-1] in _LAST
-    if not (password or (len(words) == 1 and words[0] in _ALONE) or words[-2:] in _LAST_TWO):
+    meaning = _meaning(key.text)
+    if meaning is None:
         return None
     if isinstance(node.value, str):
         scheme = _SCHEME.match(node.text)
         bare = node.text[scheme.end() :] if scheme else node.text
         literal = not holds_template(node.text) and not _PLACEHOLDER.fullmatch(bare.strip())
     else:
-        literal = password and isinstance(node.value, int | float) and not isinstance(node.value, bool)
+        number = isinstance(node.value, int | float) and not isinstance(node.value, bool)
+        literal = number and meaning == "password"
     return (f"the value of {quoted(key.text)}", node.span) if literal else None
+
+
+@lru_cache(1024)
+def _meaning(key: str) -> Literal["password", "secret"] | None:
+    words = tuple(word.lower() for word in _WORDS.findall(key))
+    if words and words[-1] in _LAST:
+        return "password"
+    if (len(words) == 1 and words[0] in _ALONE) or words[-2:] in _LAST_TWO:
+        return "secret"
+    return None

@@ -19,7 +19,7 @@ EdgeId: TypeAlias = tuple[str, int | None, int]
 Tokens: TypeAlias = Literal["none", "one", "several", "unbounded"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Graph:
     """The control graph (STP-1): one edge per entry of a `next`, whatever its condition. Unknown targets have none."""
 
@@ -31,7 +31,7 @@ class Graph:
     arriving: Mapping[str, tuple[ir.Edge, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Reach:
     """Which steps lead where. Only what `start` reaches is computed beforehand; a question costs one search at most."""
 
@@ -65,7 +65,7 @@ class Reach:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Components:
     """The strongly connected components of the control graph."""
 
@@ -81,7 +81,7 @@ class Components:
         return self.index.get(step, -1) in self.cyclic
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Exit:
     """One `next` of a step: its edges are taken together, one token each (NXT-1)."""
 
@@ -97,7 +97,7 @@ class Exit:
         return "iteration" in self.phases
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Exits:
     """The ways out of each step, rules first. A run without a loop takes one of them at most: its first `next` fixes
     its transitions (STP-7)."""
@@ -117,7 +117,7 @@ class Exits:
         return next(way for way in self.of[edge.source] if way.rule == edge.rule)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Multiplicity:
     """How many runs of each step one execution can have at most: an upper bound, never too small."""
 
@@ -125,7 +125,7 @@ class Multiplicity:
     """`several` is bounded by the graph, `unbounded` depends on data: a cycle, or a `next` in a loop's iterations."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Site:
     """One template or expression of the playbook, where it stands, and what can be said of it without data."""
 
@@ -144,7 +144,7 @@ class Site:
         return isinstance(self.value, ir.Template)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Write:
     """A name of the store that is written, and where."""
 
@@ -153,7 +153,7 @@ class Write:
     step: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Names:
     """Which names are read and written where. What python code reads is not known: it may ask for any name (TOO-3)."""
 
@@ -169,7 +169,7 @@ class Names:
     """The names that some step writes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Errors:
     """Where an error of an earlier run can still be bound (RUL-4)."""
 
@@ -177,7 +177,7 @@ class Errors:
     """The steps whose runs can start with `error` bound."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Facts:
     """Everything that the passes know of one workflow."""
 
