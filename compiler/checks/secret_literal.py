@@ -45,7 +45,8 @@ _SHAPES: Final = (
     ("a JSON Web Token", re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")),
     ("a password in a URL", re.compile(r"(?<=://)[^\s/:@{}<>$\"']+:([^\s/:@{}<>$\"'*]+)(?=@)")),
 )
-_SIGNS: Final = ("-----BEGIN", "AKIA", "ASIA", "gh", "glpat-", "xox", "AIza", "k_live_", "eyJ", "://")
+_SIGN: Final = re.compile(r"-----BEGIN|AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox|AIza|k_live_|eyJ|://")
+"""What every one of the shapes holds."""
 _SECTIONS: Final = ("workload", "keychain", "workbook", "workflow", "spec", "executor")
 _HINT: Final = 'keep it outside and name it: "auth" with a credential, or "{{ secret.NAME }}"'
 
@@ -89,7 +90,7 @@ def _scalars(root: Node) -> Iterator[tuple[Scalar | None, Scalar]]:
 
 def _by_shape(node: Scalar) -> tuple[str, Span] | None:
     """A secret that is known by its form, wherever it stands."""
-    if not any(sign in node.text for sign in _SIGNS):
+    if _SIGN.search(node.text) is None:
         return None
     for name, shape in _SHAPES:
         for found in shape.finditer(node.text):
