@@ -53,7 +53,8 @@ class Actions:
         """A tool; an unknown kind (NTL135) or field (NTL108) is a finding."""
         name = spec.kind.text
         kind = tool_kind(name)
-        if name and name not in KINDS:
+        written = spec.kind.positions is not None  # what stands in for a refused kind stands nowhere
+        if name not in KINDS and (name or written):
             message = f"unknown tool kind {quoted(name)} in {label}; allowed: {listed(KINDS)}"
             self._findings.add(UNKNOWN_TOOL, message, spec.kind.span, hint=close_to(name, KINDS))
         fields = self.fields(spec.node, kind, f'"tool" of {label}')

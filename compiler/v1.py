@@ -119,8 +119,8 @@ def v2_owner(owner: Map, label: str, own: frozenset[str], findings: Findings, *,
         name = key.text
         if name == "type" and isinstance(value, Scalar):
             _refuse_type(key, value, label, findings)
-            tool = (key, value) if beside is None else tool
-        elif name == "tool" and step and isinstance(value, Scalar) and not is_null(value):
+            tool = (key, value) if beside is None and string_of(value) is not None else tool
+        elif name == "tool" and step and isinstance(value, Scalar) and string_of(value) is not None:
             _refuse_tool(value, label, findings)
             tool = (key, value)
         elif name == "when" and step:
@@ -150,7 +150,8 @@ def v2_tool(tool: Map, label: str, findings: Findings) -> Map:
         name = key.text
         if name == "type" and tool.get("kind") is None and isinstance(value, Scalar):
             _refuse_type(key, value, f'"tool" of {label}', findings)
-            entries.append((Scalar("kind", "kind", key.style, key.span), value))
+            kind = value if string_of(value) is not None else Scalar("", "", "plain", value.span)
+            entries.append((Scalar("kind", "kind", key.style, key.span), kind))
         elif name == "save":
             _refuse_save(key, f'"tool" of {label}', findings)
         elif name == "kind" and string_of(value) == "iterator":

@@ -77,6 +77,7 @@ STEPS = [
     ("NTL103", '"step" in an entry of "workflow" must be a string, not an integer', "- step: §1"),
     ("NTL103", 'an entry of "workflow" must be a mapping, not a string', "- §start"),
     ("NTL103", '"tool" in step "s" must be a mapping with "kind", not a list', "- step: s\n  tool: §[http]"),
+    ("NTL103", '"tool" in step "s" must be a mapping with "kind", not a boolean', "- step: s\n  tool: §true"),
     ("NTL103", '"tool" in step "s" must be a mapping with "kind", not null', "- step: s\n  tool: §null"),
     ("NTL103", '"args" in step "s" must be a mapping, not a list', "- step: s\n  args: §[1]"),
     ("NTL103", '"case" in step "s" must be a list, not a mapping', "- step: s\n  case: §{when: true, then: {}}"),
@@ -132,6 +133,7 @@ STEPS = [
     ("NTL134", '"loop" in step "s" has no effect', "- step: s\n  §loop: {in: [], iterator: i}"),
     ("NTL134", '"sink" in step "s" has no effect', "- step: s\n  §sink: {tool: {kind: event_log}}"),
     ("NTL135", 'unknown tool kind "htp" in step "s"; allowed: container', "- step: s\n  tool: {kind: §htp}"),
+    ("NTL135", 'unknown tool kind "" in step "s"', "- step: s\n  tool: {kind: §''}"),
     ("NTL135", 'unknown tool kind "x" in "sink" of step "s"', RULE % "sink: {tool: {kind: §x}}"),
     (
         "NTL136",

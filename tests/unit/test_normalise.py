@@ -436,6 +436,8 @@ LEFTOVERS = [
     ("NTL113", "- step: s\n  next: [{else: [s]}]", "7:11", 'write a rule in "case"'),
     ("NTL113", "- step: s\n  next: [{step: s, with: {a: 1}}]", "7:20", 'write "args"'),
     ("NTL113", "- step: s\n  next: {step: s, data: {a: 1}}", "7:19", 'write "args"'),
+    ("NTL111", "- step: s\n  tool: {type: 5, url: x}", "7:10", 'write "tool: {kind: 5}"'),
+    ("NTL111", "- step: s\n  type: 5\n  next: s", "7:3", 'write "tool: {kind: 5}"'),
     ("NTL114", "- step: s\n  tool: http\n  url: x", "7:9", 'write "tool" as a mapping with "kind"'),
     ("NTL115", "- step: s\n  save: {}\n  next: s", "7:3", 'write "sink"'),
     ("NTL115", "- step: s\n  tool: {kind: python, save: {}}", "7:24", 'write "sink"'),
