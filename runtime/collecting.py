@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from noetl.compiler.expr import TemplateFailed, evaluate
+import re
+from typing import Final
+
 from noetl.compiler.ir import Collect, CollectPath, Json
-from noetl.compiler.values import MISSING, contents, is_undefined, view
+from noetl.compiler.values import MISSING, Missing, contents, is_undefined
 
 from .packet import Result, Write
 from .rendering import RenderFailed
 from .results import as_json, evaluated
 from .scope import Scope
+
+_PART: Final = re.compile(r"""\.?([^.\[\]]+)|\[(\d+)\]|\[(["'])(.*?)\3\]""")
+"""One part of a path: a name, an index, or a name in quotes."""
 
 
 def collect(action: Collect, scope: Scope) -> Write | None:
@@ -38,33 +43,34 @@ def collect_path(action: CollectPath, response: Result, scope: Scope) -> Write |
     body = response.value
     if response.kind == "http" and isinstance(body, dict):
         body = body.get("data")
-    path = action.path.strip().removeprefix("$").removeprefix(".")
-    found = evaluate_path(path, body) if path else body
-    if is_undefined(found):
+    found = at_path(action.path, body)
+    if isinstance(found, Missing):
         return None
     target = scope.store.get(action.into)
     _check(target is None or isinstance(target, list), action.into, "append", "a list", target)
-    value = as_json(found)
-    return Write("extend", value if isinstance(value, list) else [value])
+    return Write("extend", found if isinstance(found, list) else [found])
 
 
-class _Body:
-    """A scope with the one name `body`."""
+def at_path(path: str, body: Json) -> Json | Missing:
+    """The value at a path such as `events`, `page.items[0]` or `["a.b"]`, exactly: MISSING where a part is not there.
 
-    def __init__(self, value: Json) -> None:
-        self._value = view("plain", value)
-
-    def lookup(self, name: str) -> object:
-        return self._value if name == "body" else MISSING
-
-
-def evaluate_path(path: str, body: Json) -> object:
-    """The value at an attribute path such as `events` or `page.items[0]`; RenderFailed if it cannot be read."""
-    source = f"body{path}" if path.startswith("[") else f"body.{path}"
-    try:
-        return evaluate(source, _Body(body))
-    except TemplateFailed as failure:
-        raise RenderFailed("TemplateError", str(failure)) from failure
+    `$` and the empty path are the body itself. RenderFailed if the text is no path.
+    """
+    rest = path.strip().removeprefix("$")
+    while rest:
+        part = _PART.match(rest)
+        if part is None:
+            raise RenderFailed("TemplateError", f'"{path}" is no path: it is made of names, [0] and ["name"]')
+        name, index, _, quoted = part.groups()
+        key = name or quoted or ""
+        if index is not None and isinstance(body, list) and int(index) < len(body):
+            body = body[int(index)]
+        elif index is None and isinstance(body, dict) and key in body:
+            body = body[key]
+        else:
+            return MISSING
+        rest = rest[part.end() :]
+    return body
 
 
 def _check(fits: bool, subject: str, mode: str, wanted: str, found: Json) -> None:

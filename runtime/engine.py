@@ -185,6 +185,7 @@ class Execution:
         self._started += 1
         if self._started > self.max_runs:
             self.error = {"type": "LimitExceeded", "message": f"more than {self.max_runs} runs in one execution"}
+            self.records.clear()  # CAU-4 promises the status only, and nobody reads so many runs
             self._abandon()
             return
         alone = not (self._live or self._queue or self._held)

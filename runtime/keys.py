@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import total_ordering
+from hashlib import blake2b
 from typing import Final
 
 SHOWN_PAIRS: Final = 50
@@ -16,12 +17,13 @@ class Key:
     Compares lexicographically, a prefix first, which extends causality: a run comes after all its ancestors.
     """
 
-    __slots__ = ("_hash", "depth", "pair", "parent")
+    __slots__ = ("_digest", "_hash", "depth", "pair", "parent")
 
     def __init__(self, parent: Key | None, pair: tuple[int, int]) -> None:
         self.parent = parent
         self.pair = pair
         self.depth: int = 0 if parent is None else parent.depth + 1
+        self._digest: str | None = None
         self._hash: int = hash((self.depth, pair, 0 if parent is None else parent._hash))
 
     @classmethod
@@ -87,6 +89,20 @@ class Key:
                 difference = -1 if a.pair < b.pair else 1
             a, b = a.parent, b.parent
         return difference or self.depth - other.depth
+
+    def identity(self) -> str:
+        """A text that no other key has, short however long the key: for idempotency keys (TOO-10)."""
+        if self.depth <= SHOWN_PAIRS:
+            return str(self)
+        pending: list[Key] = []
+        key = self
+        while key._digest is None and key.depth > SHOWN_PAIRS and key.parent is not None:
+            pending.append(key)
+            key = key.parent
+        told = key._digest or str(key)
+        for key in reversed(pending):
+            told = key._digest = blake2b(f"{told}/{key.pair[0]}.{key.pair[1]}".encode(), digest_size=16).hexdigest()
+        return told
 
     def __str__(self) -> str:
         if self.depth > SHOWN_PAIRS:

@@ -64,15 +64,17 @@ class Requests:
     def call(self, tool: Tool, overrides: MapValue | None) -> Prepared:
         """The step's tool with overrides over its fields; never raises."""
         try:
-            return self._build(tool, overrides, self._scope, 0)
+            return self._build(tool, overrides, self._scope, 0, self._scope.args)
         except RenderFailed as failure:
             return Prepared(None, None, failure.error)
 
     def sink(self, tool: Tool, default: Json, args: dict[str, Json] | None = None) -> ToolCall:
-        """A sink's request; `data` defaults to the result at this moment (SNK-1). Raises RenderFailed."""
+        """A sink's request; `data` defaults to the result at this moment (SNK-1). Raises RenderFailed.
+
+        Its args are its own: those of the step are in its scope, but do not stand in for the sink's data.
+        """
         scope = self._scope if args is None else self._scope.with_args(args)
-        prepared = self._build(tool, None, scope, 0)
-        request = prepared.request
+        request = self._build(tool, None, scope, 0, {}).request
         if request is None:
             raise RenderFailed("TemplateError", f'the sink of kind "{tool.kind}" has no request')
         fields, given = dict(request.fields), dict(request.args)
@@ -85,12 +87,14 @@ class Requests:
             fields["data"] = default
         return replace(request, fields=fields, args=given)
 
-    def _build(self, tool: Tool, overrides: MapValue | None, scope: Scope, depth: int) -> Prepared:
+    def _build(
+        self, tool: Tool, overrides: MapValue | None, scope: Scope, depth: int, inherited: Mapping[str, object]
+    ) -> Prepared:
         fields = self._fields(tool, overrides, scope)
         given = fields.pop("args", None)
         if given is not None and not isinstance(given, Mapping):
             raise RenderFailed("TemplateError", f"the args of a tool are a map, not {type(given).__name__}")
-        args = merged_args(given or {}, scope.args)
+        args = merged_args(given or {}, inherited)
         shown: dict[str, Json] = {"kind": tool.kind}
         shown.update({name: _shown(value) for name, value in fields.items()})
         if given is not None or tool.kind in ("python", "workbook", "playbook"):
@@ -133,7 +137,7 @@ class Requests:
         if depth >= WORKBOOK_DEPTH:
             raise RenderFailed("LimitExceeded", f'workbook task "{name}" calls tasks more than {WORKBOOK_DEPTH} deep')
         seen = mask_free(args)
-        prepared = self._build(task.tool, None, scope.with_args(seen), depth + 1)
+        prepared = self._build(task.tool, None, scope.with_args(seen), depth + 1, args)
         timeout = _seconds(fields.get("timeout"))
         if timeout is not None and prepared.request is not None:
             prepared = replace(prepared, request=replace(prepared.request, timeout=timeout))

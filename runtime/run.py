@@ -489,7 +489,7 @@ class Run:
 
     def _identity(self, place: str) -> str:
         """TOO-10."""
-        return f"{self._scope.info.execution_id}:{self.key}:0:{place}"
+        return f"{self._scope.info.execution_id}:{self.key.identity()}:0:{place}"
 
     def _emit(self, name: str, data: dict[str, Json]) -> None:
         self._listener(Event(name, self._scope.time, self.step.name, self.key, data))

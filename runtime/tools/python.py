@@ -65,7 +65,9 @@ def _bound(program: Program, request: ToolCall) -> dict[str, object]:
     """The part of an order that says what the code is given."""
     if program.form == "main":
         return {"form": "main", **_arguments(program, request)}
-    given = {name: value for name in sorted(program.reads) if (value := _find(name, request)) is not MISSING}
+    # All args, as code may spell a name where no reading of it finds it: eval(formula), globals()["name"].
+    given = dict(request.args)
+    given |= {name: value for name in sorted(program.reads) if (value := _find(name, request)) is not MISSING}
     return {"form": program.form, "names": given, "result": program.assigns_result}
 
 

@@ -43,6 +43,14 @@ def test_the_text_of_a_long_key_is_its_last_pair() -> None:
     assert str(made([(0, 1), (2, 0)])) == "0.1/2.0"
 
 
+@given(st.lists(pairs, min_size=2, max_size=2, unique_by=str), st.integers(0, 60))
+def test_no_two_keys_have_one_identity(two: list[list[tuple[int, int]]], deeper: int) -> None:
+    left, right = (made([*of, *[(0, 0)] * deeper]) for of in two)
+    assert left.identity() != right.identity()
+    assert left.identity() == Key.from_json(left.to_json()).identity()
+    assert len(left.identity()) < 400
+
+
 @pytest.mark.parametrize("wrong", [None, "x", [[0]], [["a", 0]], [[0, 1, 2]]])
 def test_another_shape_is_no_key(wrong: object) -> None:
     with pytest.raises(ValueError, match="not a"):
