@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias, cast
 from jinja2 import nodes
 
 from .ir import EventName
-from .sandbox import SANDBOX, ScopeContext, joined
+from .sandbox import CALLED, SANDBOX, ScopeContext, joined
 from .scan import keywords
 from .values import MISSING, Missing, Undefined, is_undefined, truth
 
@@ -115,7 +115,8 @@ class Folder:
     def _getattr(self, node: nodes.Getattr) -> Folded:
         if isinstance(node.node, nodes.Name) and node.node.name == "event" and node.attr == "name":
             return Known(self.event)
-        return _strict([self.fold(node.node)], lambda value: SANDBOX.getattr(value, node.attr), VALUE)
+        read = SANDBOX.callee if node.ctx == CALLED else SANDBOX.getattr
+        return _strict([self.fold(node.node)], lambda value: read(value, node.attr), VALUE)
 
     def _getitem(self, node: nodes.Getitem) -> Folded:
         return _strict([self.fold(node.node), self.fold(node.arg)], SANDBOX.getitem, VALUE)

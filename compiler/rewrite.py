@@ -5,11 +5,11 @@ from __future__ import annotations
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
-from .sandbox import SANDBOX
+from .sandbox import CALLED, SANDBOX
 
 
 class Rewriter(NodeTransformer):
-    """`x["a"]` reads like `x.a` (TPL-9); slices, `in`, a missing `else` and functions go through the sandbox."""
+    """`x["a"]` reads like `x.a` (TPL-9); slices, `in`, a missing `else` and what is called go through the sandbox."""
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802 (Jinja's name)
         """Constant strings as attributes, slices as a filter."""
@@ -43,15 +43,15 @@ class Rewriter(NodeTransformer):
         return node
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 (Jinja's name)
-        """A known function by its name, whatever data has that name too."""
-        if not isinstance(node.node, nodes.Name):
-            return self.generic_visit(node)
-        name = node.node.name
+        """A known function by its name, whatever data has that name too; a method, which only a call can be given."""
+        name = node.node.name if isinstance(node.node, nodes.Name) else None
         if name in SANDBOX.functions:
             node.node = nodes.Getitem(nodes.EnvironmentAttribute("functions"), nodes.Const(name), "load")
         self.generic_visit(node)
         if name == "now":
             return nodes.Filter(nodes.Const(None), "(now)", [], [], None, None, lineno=node.lineno)
+        if isinstance(node.node, nodes.Getattr):
+            node.node.ctx = CALLED
         return node
 
 

@@ -39,6 +39,8 @@ LAZY: Final = frozenset(
 """Filters of Jinja2 that give an iterator; here they give a list."""
 REFUSED: Final = frozenset(("random", "lipsum"))
 """Sources of chance (TPL-3)."""
+CALLED: Final = "called"
+"""The context of an attribute that is called: it may be a method."""
 
 
 class Scope(Protocol):
@@ -85,6 +87,12 @@ class Generator(NativeCodeGenerator):
             return node.data
         raise nodes.Impossible
 
+    def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:  # noqa: N802 (Jinja's name)
+        """`a.b`, and what is called by `a.b()`."""
+        self.write(f"environment.{'callee' if node.ctx == CALLED else 'getattr'}(")
+        self.visit(node.node, frame)
+        self.write(f", {node.attr!r})")
+
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 (Jinja's name)
         """`a ~ b`, by the same joining as the text around expressions."""
         self.write("environment.concat((")
@@ -128,7 +136,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return joined(values)
 
     def getattr(self, obj: object, attribute: str) -> object:
-        """`obj.attribute` and `obj["attribute"]`: a key first, then a method (TPL-3)."""
+        """`obj.attribute` and `obj["attribute"]` as a value: of a map a key, never a method (TPL-3)."""
+        found = self.callee(obj, attribute)
+        if isinstance(obj, Mapping) and isinstance(found, _FUNCTIONS):
+            return Undefined(obj=obj, name=attribute)
+        return found
+
+    def callee(self, obj: object, attribute: str) -> object:
+        """What is called by `obj.attribute()`: a key first, then a method (TPL-3)."""
         if type(obj) is dict:
             if attribute in obj:
                 return obj[attribute]

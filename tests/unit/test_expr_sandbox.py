@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from noetl.compiler.expr import RefusedFunction, TemplateFailed, evaluate, parse_template, render
+from noetl.compiler.expr import RefusedFunction, TemplateFailed, evaluate, is_undefined, parse_template, render
 from noetl.compiler.values import MISSING, plain, view
 
 
@@ -71,6 +71,12 @@ def test_functions_have_no_text(expression: str) -> None:
     with pytest.raises(TemplateFailed) as caught:
         evaluate(expression, Names())
     assert "0x" not in str(caught.value)
+
+
+@pytest.mark.parametrize("expression", ["users[0].items", "users[0]['keys']", "response.values", "users[0] | attr('get')"])
+def test_a_method_of_a_map_that_is_not_called_is_undefined(expression: str) -> None:
+    assert is_undefined(evaluate(expression, SCOPE))
+    assert evaluate(f"{expression} | default(1)", SCOPE) == 1
 
 
 @pytest.mark.parametrize(
