@@ -73,7 +73,9 @@ def test_functions_have_no_text(expression: str) -> None:
     assert "0x" not in str(caught.value)
 
 
-@pytest.mark.parametrize("expression", ["users[0].items", "users[0]['keys']", "response.values", "users[0] | attr('get')"])
+@pytest.mark.parametrize(
+    "expression", ["users[0].items", "users[0]['keys']", "response.values", "users[0] | attr('get')"]
+)
 def test_a_method_of_a_map_that_is_not_called_is_undefined(expression: str) -> None:
     assert is_undefined(evaluate(expression, SCOPE))
     assert evaluate(f"{expression} | default(1)", SCOPE) == 1
