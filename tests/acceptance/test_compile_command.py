@@ -53,6 +53,13 @@ def test_several_into_a_folder_that_is_made(folder: Path) -> None:
     assert written(folder) == ["x/dags/a.good.py", "x/dags/other.py"]
 
 
+def test_a_playbook_is_never_overwritten_by_its_dag(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (folder / "good.yaml").read_text("utf-8")
+    assert compile_("./good.yaml", "-o", "good.yaml") == 2
+    assert (folder / "good.yaml").read_text("utf-8") == before
+    assert capsys.readouterr().err == 'noetl: error: "good.yaml" is a playbook that is compiled; nothing is written\n'
+
+
 def test_one_into_a_file(folder: Path) -> None:
     assert compile_("good.yaml", "-o", "some.py") == 0
     assert written(folder) == ["some.py"]

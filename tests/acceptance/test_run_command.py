@@ -109,7 +109,14 @@ def test_a_playbook_from_standard_input() -> None:
 
 @pytest.mark.parametrize(
     ("payload", "reason"),
-    [("[1]", "JSON object"), ("{", "not JSON"), ('{"n": NaN}', "NaN"), ('{"n": 1e400}', "out of range")],
+    [
+        ("[1]", "is a list; a payload is a JSON object"),
+        ("null", "is null; a payload is a JSON object"),
+        ("{", "not JSON"),
+        ('{"n": NaN}', "NaN"),
+        ('{"n": 1e400}', "out of range"),
+        (f'{{"n": {"7" * 4301}}}', "a number has 4301 digits; the most is 4300"),
+    ],
 )
 def test_a_payload_that_is_no_json_object_is_wrong_usage(greet: str, payload: str, reason: str) -> None:
     done = noetl(greet, "--payload", "-", stdin=payload)
@@ -139,6 +146,19 @@ def test_a_failed_execution_exits_with_1_and_names_step_and_line(tmp_path: Path)
         "message": "no",
     }
     assert f'{path}:6:11: step "start" failed with ValueError: no' in done.stderr
+
+
+def test_quiet_says_why_an_execution_failed(tmp_path: Path) -> None:
+    path = tmp_path / "failing.yaml"
+    path.write_text(GREET.replace('print("greeting", name)', 'raise ValueError("no")'), encoding="utf-8")
+    assert noetl(str(path), "-q").stderr == f'{path}:6:11: step "start" failed with ValueError: no\n'
+    assert noetl(str(path), "-q", "--json").stderr == ""  # the object has it
+
+
+def test_a_payload_file_may_begin_with_a_byte_order_mark(greet: str, tmp_path: Path) -> None:
+    payload = tmp_path / "payload.json"
+    payload.write_text('{"who": {"name": "bom"}}', encoding="utf-8-sig")
+    assert noetl(greet, "-q", "--payload", str(payload)).stdout == '"hello bom"\n'
 
 
 def test_what_the_runtime_cannot_run_yet_is_refused_with_a_code(tmp_path: Path) -> None:

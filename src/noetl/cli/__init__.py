@@ -83,6 +83,7 @@ def _root(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that `argv` (default: the process's arguments) names; the exit code, never an exception."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         _tolerate_any_text(stream)
     command = typer.main.get_command(app)
@@ -96,9 +97,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(str(error), USAGE)
     except NoetlError as error:
         return _complain(str(error), FINDINGS)
+    except OSError as error:  # of the output: what a command opens itself is a UsageError
+        return _complain(error.strerror or str(error), USAGE)
     except Exception as error:
         return _internal(error)
     return OK
+
+
+def _open_closed_streams() -> None:
+    """Give a process that was started without an output or without errors a place for them that takes all."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (open until the process ends)
 
 
 def _tolerate_any_text(stream: TextIO) -> None:

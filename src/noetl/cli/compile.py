@@ -57,7 +57,7 @@ def command(
         done = compile_all(compiler, sources)
     except UnsupportedByTarget as refused:
         raise _refused(refused.diagnostics, {source.path: source.text for source in sources}) from None
-    _write(done, output)
+    _write(done, sources, output)
     if explain:
         print("\n\n".join(one.explanation for one in done), file=sys.stderr if output == STDOUT else sys.stdout)
 
@@ -100,12 +100,25 @@ def _is_folder(output: str) -> bool:
     return output.endswith("/") or os.path.isdir(output)
 
 
-def _write(done: Sequence[Compiled], output: str | None) -> None:
-    if output == STDOUT:
-        sys.stdout.write(done[0].content)
-        return
+def _places(done: Sequence[Compiled], sources: Sequence[Source], output: str | None) -> list[tuple[Compiled, Path]]:
+    """Where each file goes; UsageError if that is one of the playbooks."""
+    places = []
     for one in done:
         path = Path(output or ".") / one.file if output is None or _is_folder(output) else Path(output)
+        if path.exists() and any(os.path.exists(s.path) and path.samefile(s.path) for s in sources):
+            raise UsageError(f'"{path}" is a playbook that is compiled; nothing is written')
+        places.append((one, path))
+    return places
+
+
+def _write(done: Sequence[Compiled], sources: Sequence[Source], output: str | None) -> None:
+    if output == STDOUT:
+        reconfigure = getattr(sys.stdout, "reconfigure", None)  # streams that a test puts in place have none
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", newline="\n")
+        sys.stdout.write(done[0].content)
+        return
+    for one, path in _places(done, sources, output):
         try:
             _put(path, one.content)
         except OSError as error:

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import NoneType
+from typing import Final
 
 from noetl.compiler.ir import Json
+from noetl.compiler.jsonable import MAX_DIGITS
 from noetl.errors import UsageError
+
+_NAMES: Final[Mapping[type, str]] = {
+    bool: "a boolean",
+    float: "a number",
+    int: "a number",
+    list: "a list",
+    str: "a string",
+    NoneType: "null",
+}
 
 
 def read_payload(path: str | None, settings: Sequence[str]) -> dict[str, Json]:
@@ -27,7 +39,7 @@ def parse_payload(text: str, origin: str) -> dict[str, Json]:
     except ValueError as error:
         raise UsageError(f'the payload "{origin}" is not JSON: {error}') from error
     if not isinstance(found, dict):
-        raise UsageError(f'the payload "{origin}" is a JSON object, not {type(found).__name__}')
+        raise UsageError(f'the payload "{origin}" is {_NAMES[type(found)]}; a payload is a JSON object')
     return found
 
 
@@ -38,11 +50,17 @@ def _loads(text: str) -> Json:
             raise ValueError(f"the number {literal} is out of range")
         return value
 
+    def integer(literal: str) -> int:
+        digits = len(literal.lstrip("-"))
+        if digits > MAX_DIGITS:
+            raise ValueError(f"a number has {digits} digits; the most is {MAX_DIGITS}")
+        return int(literal)
+
     def constant(name: str) -> Json:
         raise ValueError(f"{name} is not a JSON value")
 
     try:
-        value: Json = json.loads(text, parse_float=number, parse_constant=constant)
+        value: Json = json.loads(text, parse_float=number, parse_int=integer, parse_constant=constant)
     except RecursionError:
         raise ValueError("it nests too deep") from None
     return value
@@ -52,7 +70,7 @@ def _text(path: str) -> str:
     try:
         if path == "-":
             return sys.stdin.read()
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TextIO
+import re
+from typing import Final, TextIO
 
 from noetl.compiler.ir import Json
 from noetl.runtime.events import Event
 
 WIDTH = 120
+_CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+"""Characters by which data could command a terminal."""
 _SHOWN = {
     "workflow.start": "start",
     "step.enter": "enter",
@@ -43,8 +46,12 @@ class Progress:
             return
         subject = event.step or "playbook"
         for detail in _detail(event.name, event.data).splitlines() or [""]:
-            line = f"{subject:<20} {word:<9} {detail}".rstrip()
+            line = _CONTROL.sub(_escaped, f"{subject:<20} {word:<9} {detail}".rstrip())
             print(line if len(line) <= WIDTH else line[: WIDTH - 3] + "...", file=self._stream, flush=True)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\x{ord(found[0]):02x}"
 
 
 def _detail(name: str, data: dict[str, Json]) -> str:

@@ -71,7 +71,7 @@ def command(
     summary = _execute(compilation, workflow, given, credentials, allow_env or [], quiet)
     _print_json(summary if as_json else summary["output"])
     status = summary["status"]
-    if status == "failed" and not quiet:
+    if status == "failed" and not (quiet and as_json):
         print(_failure(summary, compilation.path, workflow), file=sys.stderr)
     raise typer.Exit(CANCELLED if status == "cancelled" else OK if status == "completed" else FINDINGS)
 

@@ -1,0 +1,80 @@
+"""What the commands do when their streams are closed, full, or of another encoding."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NOETL = str(Path(sys.executable).with_name("noetl"))
+PLAYBOOK = """\
+apiVersion: noetl.io/v2
+kind: Playbook
+metadata: {name: greet, description: "grüßt, 你好"}
+workflow:
+  - step: start
+    case:
+      - when: true
+        then:
+          log: "{{ workload.text }}"
+          result: {from: "workload.text"}
+"""
+
+
+@pytest.fixture
+def playbook(tmp_path: Path) -> str:
+    path = tmp_path / "greet.yaml"
+    path.write_text(PLAYBOOK, encoding="utf-8")
+    return str(path)
+
+
+def shell(command: str, **env: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["/bin/sh", "-c", command], capture_output=True, timeout=120, check=False, env={**os.environ, **env}
+    )
+
+
+def command(*words: str) -> str:
+    return shlex.join([NOETL, *words])
+
+
+def test_progress_never_comes_to_the_output_where_errors_are_closed(playbook: str) -> None:
+    done = shell(f"{command('run', playbook, '--set', 'text=hi')} 2>&-")
+    assert (done.returncode, json.loads(done.stdout)) == (0, "hi")
+
+
+@pytest.mark.parametrize("words", [("lint",), ("run",), ("compile", "--target", "airflow", "-o", "-")])
+def test_a_closed_output_is_no_bug(playbook: str, words: tuple[str, ...]) -> None:
+    done = shell(f"{command(*words, playbook)} >&-")
+    assert (done.returncode, b"bug" in done.stderr) == (0, False), done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("words", [("run",), ("compile", "--target", "airflow", "-o", "-"), ("lint", "--format=json")])
+def test_a_full_output_is_said_and_is_no_bug(playbook: str, words: tuple[str, ...]) -> None:
+    done = shell(f"{command(*words, playbook)} >/dev/full")
+    assert done.returncode == 2, done.stderr
+    assert b"noetl: error: No space left on device\n" in done.stderr
+    assert b"bug" not in done.stderr
+
+
+def test_a_compiled_file_is_utf8_whatever_the_encoding_of_the_output(playbook: str) -> None:
+    made = [
+        shell(command("compile", playbook, "--target", "airflow", "-o", "-"), PYTHONIOENCODING=encoding).stdout
+        for encoding in ("utf-8", "ascii", "latin-1")
+    ]
+    assert made == [made[0]] * 3
+    assert "你好" in made[0].decode()
+
+
+def test_progress_shows_no_control_characters_of_data(playbook: str) -> None:
+    text = json.dumps("\x1b[31mred\x07\x9b2J\ttab\r\nnext")
+    done = shell(command("run", playbook, "--set", f"text={text}"))
+    assert json.loads(done.stdout) == json.loads(text)
+    assert b"log       \\x1b[31mred\\x07\\x9b2J\ttab\n" in done.stderr
+    assert b"\x1b" not in done.stderr
