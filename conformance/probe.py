@@ -232,6 +232,8 @@ class _Server(ThreadingHTTPServer):
         with self._guard:
             self.connections += 1
             self._open.add(connection)
+            if self.probe.stopping.is_set():  # made too late for `stop` to see it
+                _shut(connection)
 
     def closed(self, connection: socket.socket) -> None:
         with self._guard:
