@@ -53,6 +53,18 @@ MAX_LENGTH: Final = 1_000_000
 _CACHE: Final = 4096
 _TOKENS: Final = {"end of print statement": "}}", "begin of print statement": "{{", "end of statement block": "%}"}
 _QUOTED: Final = re.compile(r"(?<!\w)'([^']*)'")
+_TAGS: Final = re.compile(r"\. (?:You probably|Jinja was looking)[^']*('[^.]*)(?:\. The innermost block .*)?")
+"""Where Jinja begins to tell which tags it was looking for, and these tags."""
+_MISPLACED: Final = re.compile(r"Encountered unknown(?= tag '(?:end|elif|else))")
+"""What Jinja says of a tag that it knows, in a wrong place."""
+_HINTS: Final = {
+    "!": 'write "not"',
+    "&": 'write "and"',
+    "=": 'write "==" to compare',
+    "?": 'write "b if a else c"',
+    "|": 'write "or"',
+}
+"""What to write instead of operators of other languages."""
 _Root: TypeAlias = Callable[[ScopeContext], Iterator[object]]
 
 
@@ -115,12 +127,13 @@ def _syntax(source: str, template: bool) -> nodes.Template:
         return nodes.Template([nodes.Output([expression], lineno=0)], lineno=0)
     except TemplateSyntaxError as error:
         message = error.message or "syntax error"
-        offset = len(source) if "end of template" in message else error.lineno
-        raise ExpressionError(_message(message, template), min(offset, len(source))) from None
+        offset = min(len(source) if "end of template" in message else error.lineno, len(source))
+        raise ExpressionError(_message(message, template), offset, _HINTS.get(source[offset : offset + 1])) from None
 
 
 def _message(text: str, template: bool) -> str:
-    text = _QUOTED.sub(r'"\1"', " ".join(text.split()).rstrip("."))
+    text = _TAGS.sub(r", expected \1", " ".join(text.split()).rstrip("."))
+    text = _QUOTED.sub(r'"\1"', _MISPLACED.sub("unexpected", text))
     for jinja, plain in _TOKENS.items():
         text = text.replace(jinja, plain)
     if not template:

@@ -21,6 +21,32 @@ from noetl.compiler.expr import (
 from noetl.compiler.values import MISSING
 
 
+@pytest.mark.parametrize(
+    ("source", "message", "hint"),
+    [
+        ("{% if a %}b", 'unexpected end of template, expected "elif" or "else" or "endif"', None),
+        ("{% for a in b %}{% endif %}", 'unexpected tag "endif", expected "endfor" or "else"', None),
+        (
+            "{% for a in b %}{% if a %}{% endfor %}",
+            'unexpected tag "endfor", expected "elif" or "else" or "endif"',
+            None,
+        ),
+        ("{% endif %}", 'unexpected tag "endif"', None),
+        ("{{ a = 1 }}", 'expected token "}}", got "="', 'write "==" to compare'),
+        ("{{ a && b }}", 'unexpected char "&"', 'write "and"'),
+        ("{{ a || b }}", 'expected token "name", got "|"', 'write "or"'),
+        ("{{ !a }}", 'unexpected char "!"', 'write "not"'),
+        ("{{ a ? 1 : 2 }}", 'unexpected char "?"', 'write "b if a else c"'),
+    ],
+)
+def test_jinjas_words_are_one_sentence_and_other_languages_are_known(
+    source: str, message: str, hint: str | None
+) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        parse_template(source)
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
 class Names(dict[str, object]):
     def lookup(self, name: str) -> object:
         return self.get(name, MISSING)
