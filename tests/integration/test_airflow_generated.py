@@ -13,7 +13,7 @@ from noetl.compiler.frontend import compile_source
 from noetl.compiler.ir import Json
 from noetl.conformance.adapters.airflow import AirflowCase, run_in_airflow
 from noetl.conformance.judge import differences
-from noetl.conformance.strategies import Playbook, playbooks
+from noetl.conformance.strategies import ANSWERED, Playbook, playbooks
 from noetl.errors import UnsupportedByTarget
 from noetl.runtime.commands import Invoke, Reply
 from noetl.runtime.embedded import silent
@@ -24,6 +24,7 @@ from noetl.targets.airflow import TARGET
 from noetl.targets.base import Source
 
 TIME = "2026-01-01T00:00:00.000000+00:00"
+ID = "01020304-0506-4708-890a-0b0c0d0e0f10"
 CASES = int(os.environ.get("NOETL_AIRFLOW_CASES", "25"))
 
 
@@ -51,14 +52,14 @@ def expected(playbook: Playbook) -> tuple[dict[str, Json], dict[str, Json]]:
     """The engine's summary, and every outcome that it was given by place."""
     workflow = compile_source(playbook.text, "drawn.yaml").workflow
     assert workflow is not None
-    execution = Execution(workflow, ExecutionInfo("drawn", {}), silent)
+    execution = Execution(workflow, ExecutionInfo(ID, {}), silent)
     outcomes: dict[str, Json] = {}
     waiting: list[Issued] = execution.start({}, TIME)
     while waiting:
         issued = waiting.pop()
         outcome = None
         if isinstance(issued.command, Invoke):
-            where = place(issued.command.request, "drawn")
+            where = place(issued.command.request, ID)
             outcome = playbook.script.outcome(where)
             outcomes[where] = asdict(outcome)
         waiting += execution.apply(issued.number, Reply(TIME, outcome))
@@ -79,7 +80,7 @@ def test_generated_playbooks_agree(tmp_path: Path) -> None:
             continue
         summary, outcomes = expected(playbook)
         kept = tmp_path / f"{number}.json"
-        kept.write_text(json.dumps({"kinds": ["python"], "outcomes": outcomes}), encoding="utf-8")
+        kept.write_text(json.dumps({"kinds": list(ANSWERED), "outcomes": outcomes}), encoding="utf-8")
         cases.append(AirflowCase(compiled.identity, compiled.content, {}, {VARIABLE: str(kept)}))
         summaries.append((playbook, summary))
     assert reasons <= {"too-many-copies"}

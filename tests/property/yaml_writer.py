@@ -368,7 +368,7 @@ def plain(text: str, *, flow: bool) -> bool:
     """Whether text may stand without quotes."""
     if not PLAIN.fullmatch(text) or text.casefold() in WORDS or text[-1] in " :" or CONTROL.search(text):
         return False
-    if flow and re.search(r"[,\[\]{}]", text):
+    if flow and re.search(r"[,\[\]{}]| \?", text):
         return False
     return ": " not in text and " #" not in text and not text.startswith(("---", "..."))
 
