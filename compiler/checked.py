@@ -10,7 +10,7 @@ from noetl.diagnostics import Diagnostic, Fix, Kind, Related, Span
 
 from . import ir
 from .document import Document, StepSpec
-from .findings import listed, quoted
+from .findings import is_null, listed, quoted
 from .nodes import Map, Node, Scalar, Seq
 from .passes.facts import Facts
 from .python import Code, codes
@@ -57,9 +57,11 @@ class Checked:
         return next(((key, value) for key, value in entries if key.text == name), None)
 
     def lost(self, section: str, kept: int) -> bool:
-        """Whether the structure refuses an entry of a list at the top level, of which `kept` are left."""
+        """Whether the structure refuses a list at the top level or an entry of it; `kept` are left."""
         found = self.section(section)
-        return not self.sound and found is not None and isinstance(found[1], Seq) and len(found[1].items) != kept
+        if self.sound or found is None or is_null(found[1]):
+            return False
+        return not isinstance(found[1], Seq) or len(found[1].items) != kept
 
     def written(self, key: Scalar) -> Node | None:
         """What was written after a key of the playbook."""

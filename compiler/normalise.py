@@ -12,6 +12,7 @@ from typing import Final
 from noetl.diagnostics import Span
 
 from . import edits, v1
+from .document import Action
 from .edits import Text
 from .findings import MARKER, TOLERATED_KEY, Findings, is_null, quoted, string_of
 from .nodes import Map, Node, Scalar, Seq
@@ -159,16 +160,22 @@ class _Normaliser:
         return Map(entries, rule.span)
 
     def _actions(self, blocks: list[Node], kind: ToolKind, label: str) -> list[Node]:
-        """DOC-8: one mapping per action, in order; adjacent `step` and `next` items are one `next`."""
+        """DOC-8: one mapping per action, in order; adjacent `step` and `next` items are one `next`.
+
+        What the models refuse stands between no two of them: it is one error, not two.
+        """
         actions: list[Node] = []
+        last: Map | None = None
         for block in blocks:
             if not isinstance(block, Map):
                 actions.append(block)
                 continue
             for action in self._single(block, kind, label):
-                before = actions[-1] if actions else None
-                if not isinstance(before, Map) or not _join(before, action):
-                    actions.append(action)
+                if last is not None and _join(last, action):
+                    continue
+                actions.append(action)
+                if action.entries[0][0].text in Action.model_fields:
+                    last = action
         return actions
 
     def _single(self, block: Map, kind: ToolKind, label: str) -> list[Map]:

@@ -168,7 +168,7 @@ class Spellings:
         if not isinstance(value, Map):
             return
         into = value.get("into")
-        if isinstance(into, Scalar) and isinstance(into.value, str):
+        if isinstance(into, Scalar) and isinstance(into.value, str) and into.value:  # the models refuse an empty one
             self.store_name(into, into.value, f'"into" of {label}')
         if value.key("strategy"):
             message = (
