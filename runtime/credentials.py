@@ -32,6 +32,7 @@ from noetl.errors import UsageError
 from .ports import Credential, CredentialMissing, Credentials
 
 PREFIX: Final = "NOETL_CREDENTIAL_"
+_INTEGER: Final = re.compile("0|-?[1-9][0-9]{0,18}")
 TEXT: Final = "text"
 """The type of a credential that is a bare secret; its only field is `value`."""
 
@@ -102,13 +103,35 @@ class ChainedCredentials:
         raise missing
 
 
-def from_file(path: Path) -> MappedCredentials:
-    """The credentials of a YAML or JSON file; UsageError, which shows none of its text, if it cannot be read."""
+def _load(text: str) -> object:
     from ruamel.yaml import YAML
+    from ruamel.yaml.constructor import SafeConstructor
+    from ruamel.yaml.nodes import ScalarNode
+
+    class AsWritten(SafeConstructor):
+        """A class of its own, since constructors are added to classes."""
+
+    def number(_constructor: AsWritten, node: ScalarNode) -> object:
+        written = str(node.value)
+        return int(written) if _INTEGER.fullmatch(written) else written
+
+    for name in ("int", "float", "timestamp"):
+        AsWritten.add_constructor(f"tag:yaml.org,2002:{name}", number)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = AsWritten
+    loaded: object = yaml.load(text)
+    return loaded
+
+
+def from_file(path: Path) -> MappedCredentials:
+    """The credentials of a YAML or JSON file; UsageError, which shows none of its text, if it cannot be read.
+
+    What YAML reads as a number or date in another form is a text as it stands: `0123` is no 123.
+    """
     from ruamel.yaml.error import YAMLError
 
     try:
-        loaded: object = YAML(typ="safe").load(path.read_text("utf-8"))
+        loaded = _load(path.read_text("utf-8"))
     except OSError as error:
         raise UsageError(f'the credentials file "{path}" cannot be read: {error.strerror}') from None
     except (YAMLError, ValueError):

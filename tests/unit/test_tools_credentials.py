@@ -54,6 +54,14 @@ def test_a_file(tmp_path: Path, as_json: bool) -> None:
         store.get("x")
 
 
+@pytest.mark.parametrize(
+    "written", ["0123", "007", "123e4", "1.50", "1_000", "0x1F", "2024-01-02", "9" * 40, "+1", ".inf"]
+)
+def test_a_secret_that_yaml_reads_as_a_number_stays_as_it_was_written(tmp_path: Path, written: str) -> None:
+    (tmp_path / "c").write_text(f"a: {{type: bearer, token: {written}}}\n")
+    assert from_file(tmp_path / "c").get("a").fields == {"token": written}
+
+
 def test_an_empty_file_has_no_credentials(tmp_path: Path) -> None:
     (tmp_path / "c").write_text("# none\n")
     with pytest.raises(CredentialMissing):
