@@ -109,6 +109,8 @@ class Scopes:
     def _hint(self, step: ir.Step, site: Site, name: str) -> str | None:
         if name in {key for key, _ in self._workflow.workload.entries}:
             return f'did you mean "workload.{name}"?'
+        if name in ("nil", "null", "undefined"):
+            return 'null is written "none" in an expression, and "is defined" asks whether there is a value'
         if name == "payload":
             return '"payload" is in scope of the workload only; elsewhere it is merged into "workload"'
         for other in self._workflow.steps:
