@@ -16,7 +16,7 @@ from noetl.compiler.ir import Json
 
 from .commands import Command, Reply
 from .events import Event, Listener
-from .outcome import summarise
+from .outcome import concluded, summarise
 from .packet import Token
 from .records import RunRecord
 from .run import Process, Run, RunEnd
@@ -131,6 +131,10 @@ class Execution:
         """The object of `noetl run --json`."""
         return summarise(self.records, cancelled=self.cancelled, error=self.error)
 
+    def outcome(self) -> dict[str, Json]:
+        """The summary without its runs."""
+        return concluded(self.records, cancelled=self.cancelled, error=self.error)
+
     def _abandon(self) -> None:
         for live in self._live.values():
             live.process.close()
@@ -151,9 +155,9 @@ class Execution:
                 break
         if not self._live and not self._ended:
             self._ended = True
-            summary = self.summary()
+            outcome = self.outcome()
             self.listener(
-                Event("workflow.end", time, None, None, {"status": summary["status"], "output": summary["output"]})
+                Event("workflow.end", time, None, None, {"status": outcome["status"], "output": outcome["output"]})
             )
         issued, self._issued = self._issued, []
         return issued

@@ -15,16 +15,21 @@ def summarise(records: Iterable[RunRecord], *, cancelled: bool = False, error: J
     `error` is one outside of any run (the workload could not be rendered, a limit was hit): it makes the status failed.
     """
     runs = sorted(records, key=lambda record: record.key)
+    return {**concluded(runs, cancelled=cancelled, error=error), "runs": [r.shown() for r in runs]}
+
+
+def concluded(records: Iterable[RunRecord], *, cancelled: bool = False, error: Json | None = None) -> dict[str, Json]:
+    """The same object without its runs, whose keys grow with the square of their number where steps form a cycle."""
+    runs = sorted(records, key=lambda record: record.key)
     failed = [r for r in runs if r.fails_execution]
     if error is None and failed:
         first = failed[0]
         error = {"step": first.step, **(first.error if isinstance(first.error, dict) else {})}
     status = "cancelled" if cancelled else "failed" if error is not None else "completed"
-    summary: dict[str, Json] = {"status": status, "output": output(runs)}
+    found: dict[str, Json] = {"status": status, "output": output(runs)}
     if error is not None:
-        summary["error"] = error
-    summary["runs"] = [r.shown() for r in runs]
-    return summary
+        found["error"] = error
+    return found
 
 
 def output(runs: Iterable[RunRecord]) -> Json:

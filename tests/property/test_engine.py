@@ -39,7 +39,9 @@ def run(playbook: Playbook, choose: Callable[[int], int], carry: bool = False) -
             outcome = playbook.script.outcome(place(issued.command.request, "drawn"))
         waiting += execution.apply(issued.number, Reply(TIME, outcome))
     assert execution.ended
-    return execution.summary()
+    summary = execution.summary()
+    assert {**execution.outcome(), "runs": summary["runs"]} == summary
+    return summary
 
 
 class Carrying(Execution):

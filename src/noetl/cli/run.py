@@ -68,7 +68,7 @@ def command(
     given = read_payload(payload, set_ or [])
     compilation = compiled(file)
     workflow = runnable(compilation)
-    summary = _execute(compilation, workflow, given, credentials, allow_env or [], quiet)
+    summary = _execute(compilation, workflow, given, credentials, allow_env or [], quiet, as_json)
     _print_json(summary if as_json else summary["output"])
     status = summary["status"]
     if status == "failed" and not (quiet and as_json):
@@ -112,6 +112,7 @@ def _execute(
     credentials: str | None,
     allow_env: list[str],
     quiet: bool,
+    with_runs: bool,
 ) -> dict[str, Json]:
     import asyncio
     import os
@@ -131,7 +132,8 @@ def _execute(
         toolbox = ToolBox(store, folder=Path(compilation.path).parent)
         try:
             listener = silent if quiet else Progress(sys.stderr).show
-            return (await execute(workflow, payload, info, toolbox, SystemClock(), listener)).summary()
+            execution = await execute(workflow, payload, info, toolbox, SystemClock(), listener)
+            return execution.summary() if with_runs else execution.outcome()
         finally:
             await toolbox.close()
 
