@@ -34,9 +34,9 @@ def playbook(tmp_path: Path) -> str:
 
 
 def shell(command: str, **env: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        ["/bin/sh", "-c", command], capture_output=True, timeout=120, check=False, env={**os.environ, **env}
-    )
+    """Run in a shell; an empty variable is taken out of the environment."""
+    merged = {name: value for name, value in {**os.environ, "PYTHONUNBUFFERED": "", **env}.items() if value}
+    return subprocess.run(["/bin/sh", "-c", command], capture_output=True, timeout=120, check=False, env=merged)
 
 
 def command(*words: str) -> str:
@@ -54,13 +54,21 @@ def test_a_closed_output_is_no_bug(playbook: str, words: tuple[str, ...]) -> Non
     assert (done.returncode, b"bug" in done.stderr) == (0, False), done.stderr
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
 @pytest.mark.parametrize("words", [("run",), ("compile", "--target", "airflow", "-o", "-"), ("lint", "--format=json")])
-def test_a_full_output_is_said_and_is_no_bug(playbook: str, words: tuple[str, ...]) -> None:
-    done = shell(f"{command(*words, playbook)} >/dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_output_is_said_and_is_no_bug(playbook: str, words: tuple[str, ...], unbuffered: str) -> None:
+    done = shell(f"{command(*words, playbook)} >/dev/full", PYTHONUNBUFFERED=unbuffered)
     assert done.returncode == 2, done.stderr
     assert b"noetl: error: No space left on device\n" in done.stderr
     assert b"bug" not in done.stderr
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_away_is_no_bug(playbook: str, unbuffered: str) -> None:
+    done = shell(
+        f"{command('compile', '--target', 'airflow', '-o', '-', playbook)} | true", PYTHONUNBUFFERED=unbuffered
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_compiled_file_is_utf8_whatever_the_encoding_of_the_output(playbook: str) -> None:

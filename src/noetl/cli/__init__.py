@@ -86,6 +86,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         _tolerate_any_text(stream)
+    code = _run(argv)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered would fail again at the exit
+        if isinstance(error, BrokenPipeError):  # the reader has seen enough
+            return FINDINGS
+        return _complain(error.strerror or str(error), USAGE)
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
     command = typer.main.get_command(app)
     try:
         command.main(args=None if argv is None else list(argv), prog_name="noetl")
