@@ -129,7 +129,7 @@ class _Story:
 
     # -- steps -------------------------------------------------------------------------------------------------------
 
-    def _reads(self, name: str, i: int) -> Reads:
+    def _reads(self, i: int) -> Reads:
         """What may be read anywhere after the args of a step."""
         if not self._clean:
             earlier = [f'steps["{n}"].v' for n in self._names[:i]] + [n for n in self._names[:i] if n.isidentifier()]
@@ -145,7 +145,7 @@ class _Story:
         if author.coin(5):
             step["desc"] = author.one("what: it does", "x\ny", 5)
         loop = not author.runnable and author.coin(4)
-        reads = self._reads(name, i)
+        reads = self._reads(i)
         iterating = (*reads, "item", "loop.index", "loop_index") if loop else reads
         rules: list[Document] = []
         if author.coin(6) and not (self._clean and name == "start"):
