@@ -46,6 +46,11 @@ def variable(name: str) -> str:
     return PREFIX + re.sub("[^A-Z0-9]", "_", name.upper())
 
 
+def missing(name: str) -> CredentialMissing:
+    """The error of every store: outcomes are the same wherever a playbook runs (CAU-5)."""
+    return CredentialMissing(f'no credential is called "{name}"; as a variable it is {variable(name)}')
+
+
 def credential(name: str, entry: Json) -> Credential:
     """A credential from its entry in a file or variable; UsageError, which shows no value, if it is neither form."""
     if isinstance(entry, str):
@@ -64,7 +69,7 @@ class MappedCredentials:
     def get(self, name: str) -> Credential:
         """The credential called `name`; CredentialMissing if there is none."""
         if name not in self._known:
-            raise CredentialMissing(f'no credential is called "{name}"')
+            raise missing(name)
         return self._known[name]
 
 
@@ -78,7 +83,7 @@ class EnvironmentCredentials:
         """The credential called `name`; CredentialMissing if its variable is not set."""
         text = self._environ.get(variable(name))
         if text is None:
-            raise CredentialMissing(f'no credential is called "{name}"; the variable {variable(name)} is not set')
+            raise missing(name)
         try:
             entry: Json = json.loads(text) if text.lstrip().startswith("{") else text
         except ValueError:
@@ -93,14 +98,13 @@ class ChainedCredentials:
         self._stores = stores
 
     def get(self, name: str) -> Credential:
-        """The credential called `name`; the last store's CredentialMissing if none has it."""
-        missing = CredentialMissing(f'no credential is called "{name}"')
+        """The credential called `name`; CredentialMissing if none has it."""
         for store in self._stores:
             try:
                 return store.get(name)
-            except CredentialMissing as error:
-                missing = error
-        raise missing
+            except CredentialMissing:
+                continue
+        raise missing(name)
 
 
 def _load(text: str) -> object:

@@ -200,12 +200,13 @@ class StoredCredentials:
         from airflow.sdk import Connection
         from airflow.sdk.exceptions import AirflowNotFoundException
 
-        from noetl.runtime.ports import Credential, CredentialMissing
+        from noetl.runtime.credentials import missing
+        from noetl.runtime.ports import Credential
 
         try:
             connection = Connection.get(name)
         except AirflowNotFoundException:
-            raise CredentialMissing(f'no credential is called "{name}"') from None
+            raise missing(name) from None
         type_, fields = from_connection(connection)
         return Credential(name, type_, fields)
 

@@ -456,11 +456,14 @@ workflow:
     tool: {kind: http, url: "{{ workload.probe }}/c", auth: missing}
     case:
       - when: "{{ event.name == 'call.error' }}"
-        then: {result: {from: "error.type"}}
+        then: {result: {from: "[error.type, error.message]"}}
 """,
         "completed",
         "start b c",
-        output="CredentialMissing",
+        output=[
+            "CredentialMissing",
+            'no credential is called "missing"; as a variable it is NOETL_CREDENTIAL_MISSING',
+        ],
         credentials={
             "plain-token": {"type": "bearer", "token": "t-0123456"},
             "words": {"type": "text", "value": "open sesame"},

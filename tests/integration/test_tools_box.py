@@ -216,8 +216,14 @@ def test_a_secret_that_is_not_there_is_a_failed_call() -> None:
         credentials=MappedCredentials(STORE),
     )
     assert [outcome.error for outcome in outcomes] == [
-        {"type": "CredentialMissing", "message": 'no credential is called "nobody"'},
-        {"type": "CredentialMissing", "message": 'no credential is called "nobody"'},
+        {
+            "type": "CredentialMissing",
+            "message": 'no credential is called "nobody"; as a variable it is NOETL_CREDENTIAL_NOBODY',
+        },
+        {
+            "type": "CredentialMissing",
+            "message": 'no credential is called "nobody"; as a variable it is NOETL_CREDENTIAL_NOBODY',
+        },
         {"type": "CredentialMissing", "message": 'credential "login" has no field "nothing"'},
     ]
 
