@@ -33,7 +33,8 @@ class Scalar:
         line, column = self.positions[min(start, last)]
         end_line, end_column = self.positions[min(stop, last)]
         if (end_line, end_column) <= (line, column):
-            end_line, end_column = line, column + 1
+            # At the end of the text a quote follows, or nothing that belongs to it.
+            end_line, end_column = line, column + (start < last or self.style in ("single", "double"))
         return Span(line, column, end_line, end_column)
 
 

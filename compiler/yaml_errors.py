@@ -132,7 +132,7 @@ def syntax_error(fault: Fault, lines: Lines, path: str) -> Diagnostic:
     known, begin = _choose(fault, lines)
     _, end_of_line = lines.bounds(begin)
     rest = text[begin:end_of_line].rstrip()
-    words = {"char": text[begin], "subject": shortened(rest)}
+    words = {"char": _printable(text[begin]), "subject": shortened(rest)}
     hint = _special_hint(fault, lines, begin) or known.hint
     handle = fault.problem == "found undefined tag handle"
     return Diagnostic(
@@ -146,9 +146,13 @@ def syntax_error(fault: Fault, lines: Lines, path: str) -> Diagnostic:
 
 
 def shortened(text: str) -> str:
-    """One line of at most `SUBJECT_LENGTH` characters to quote in a message."""
-    line = " ".join(text.split())
+    """One printable line of at most `SUBJECT_LENGTH` characters to quote in a message."""
+    line = _printable(" ".join(text.split()))
     return line if len(line) <= SUBJECT_LENGTH else line[: SUBJECT_LENGTH - 3] + "..."
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def quoted(text: str) -> str:

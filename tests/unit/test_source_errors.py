@@ -356,3 +356,9 @@ def test_the_codes_of_the_family() -> None:
         "NTL014": ("merge-key", "error"),
         "NTL015": ("unquoted-template", "error"),
     }
+
+
+def test_what_is_quoted_of_the_text_is_printable() -> None:
+    assert [d.message for d in parse("k: |\u202e\u00e9\n", "p").diagnostics] == [
+        '"\\u202e\u00e9" follows the sign of a block scalar'
+    ]
