@@ -14,6 +14,8 @@ BIN := .venv/bin
 NOETL_CORPUS ?= $(if $(wildcard ../shared/playbooks),../shared/playbooks)
 LOCK_OPTIONS := --quiet --universal --all-extras --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 ARGS ?=
+# Test files run side by side; each file stays in one process, so that it starts its Airflow once.
+PARALLEL ?= -n auto --dist loadfile
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1@\2/' | column -t -s @
@@ -25,7 +27,7 @@ demo: setup ## Compile two playbooks, run them on the runtime and on real Airflo
 	@$(BIN)/python scripts/demo.py
 
 test: setup ## Run the tests; ARGS='-k name' is passed to pytest.
-	@$(BIN)/pytest tests --ignore=tests/bench --ignore=tests/corpus --ignore=tests/fuzz -m "not wheel" $(ARGS)
+	@$(BIN)/pytest tests --ignore=tests/bench --ignore=tests/corpus --ignore=tests/fuzz -m "not wheel" $(PARALLEL) $(ARGS)
 
 corpus: setup ## Check the playbooks of NOETL_CORPUS (default ../shared/playbooks) against what is kept of them.
 ifeq ($(NOETL_CORPUS),)

@@ -26,8 +26,8 @@ def commands() -> list[tuple[str, str]]:
 
 
 def shell(command: str) -> str:
-    """What a command prints in a shell at the root of the project, both streams in order."""
-    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    """What a command prints in a shell at the root of the project, both streams in order, as a terminal shows them."""
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}
     done = subprocess.run(
         ["bash", "-c", f"{command} 2>&1"], cwd=ROOT, env=env, capture_output=True, text=True, check=False
     )
