@@ -141,7 +141,9 @@ class Requests:
         timeout = _seconds(fields.get("timeout"))
         if timeout is not None and prepared.request is not None:
             prepared = replace(prepared, request=replace(prepared.request, timeout=timeout))
-        sinks = (*prepared.sinks, (task.sink, seen)) if task.sink else prepared.sinks
+        sinks = prepared.sinks
+        if task.sink:
+            sinks = (*sinks, (task.sink, mask_free(prepared.request.args if prepared.request else args)))
         return replace(prepared, shown={**shown, "task": prepared.shown}, sinks=sinks)
 
 
