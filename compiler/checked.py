@@ -135,7 +135,7 @@ def known(noun: str, names: frozenset[str] | set[str]) -> str:
         return f"there are no {noun}"
     if len(names) <= _SHOWN:
         return f"{noun}: {listed(names)}"
-    return f"{noun}: {', '.join(sorted(names)[:_SHOWN])} and {len(names) - _SHOWN} more"
+    return f"{noun}: {listed(sorted(names)[:_SHOWN])} and {len(names) - _SHOWN} more"
 
 
 def both(words: list[str]) -> str:

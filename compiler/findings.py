@@ -77,8 +77,8 @@ def quoted(text: str) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names, sorted, as messages list what is allowed."""
-    return ", ".join(sorted(names))
+    """Names, sorted, as messages list what is allowed: each on one line and of bounded length."""
+    return ", ".join(quoted(name)[1:-1] for name in sorted(names))
 
 
 def closest(word: str, allowed: Iterable[str]) -> str | None:

@@ -33,8 +33,9 @@ class Scalar:
         line, column = self.positions[min(start, last)]
         end_line, end_column = self.positions[min(stop, last)]
         if (end_line, end_column) <= (line, column):
-            # At the end of the text a quote follows, or nothing that belongs to it.
-            end_line, end_column = line, column + (start < last or self.style in ("single", "double"))
+            # Without quotes nothing stands on the line after its text.
+            line_ends = self.text[start : start + 1] in ("", "\n") and self.style not in ("single", "double")
+            end_line, end_column = line, column + (not line_ends)
         return Span(line, column, end_line, end_column)
 
 

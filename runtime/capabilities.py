@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from noetl.compiler import ir
+from noetl.compiler.findings import quoted
+from noetl.compiler.parts import tools_of_step, tools_of_task
 from noetl.compiler.tools import KINDS
 from noetl.diagnostics import Diagnostic, Severity, in_order, kind
 
@@ -24,25 +26,12 @@ def refusals(workflow: ir.Workflow, path: str) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     for step in workflow.steps:
         if step.loop is not None:
-            message = f'step "{step.name}" has a loop, which noetl does not run yet'
+            message = f"step {quoted(step.name)} has a loop, which noetl does not run yet"
             found.append(Diagnostic(LOOP, message, step.loop.span, path))
-        found += _tools(f'step "{step.name}"', step_tools(step), path)
+        found += _tools(f"step {quoted(step.name)}", tools_of_step(step), path)
     for task in workflow.tasks:
-        tools = [task.tool, *([task.sink.tool] if task.sink else [])]
-        found += _tools(f'workbook task "{task.name}"', iter(tools), path)
+        found += _tools(f"workbook task {quoted(task.name)}", tools_of_task(task), path)
     return in_order(found)
-
-
-def step_tools(step: ir.Step) -> Iterator[ir.Tool]:
-    """The tool of a step and those of its sinks."""
-    if step.tool is not None:
-        yield step.tool
-    if step.sink is not None:
-        yield step.sink.tool
-    for rule in step.rules:
-        for action in rule.data:
-            if isinstance(action, ir.Sink):
-                yield action.tool
 
 
 def _tools(owner: str, tools: Iterator[ir.Tool], path: str) -> Iterator[Diagnostic]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from noetl.compiler import ir
+from noetl.compiler.findings import quoted
+from noetl.compiler.parts import tools_of_step, tools_of_task
 from noetl.compiler.tools import KINDS
 from noetl.diagnostics import Diagnostic, Span
 
@@ -51,24 +53,24 @@ def used(workflow: ir.Workflow) -> Iterator[Use]:
     """The uses of features that targets may refuse, in the steps that `start` reaches and the tasks that these run."""
     facts = control_graph(workflow)
     for cycle in cycles(facts):
-        trail = " -> ".join([cycle[0].source, *(edge.target for edge in cycle)])
+        trail = " -> ".join(quoted(name)[1:-1] for name in (cycle[0].source, *(edge.target for edge in cycle)))
         yield Use("cycle", f"the steps {trail} are a cycle", cycle[-1].span)
     tasks: dict[str, ir.Task] = {}
     for step in workflow.steps:
         if step.name not in facts.reach.from_start:
             continue
-        subject = f'step "{step.name}"'
+        subject = f"step {quoted(step.name)}"
         if step.loop:
             yield Use("loop", f"{subject} has a loop", step.loop.span)
-        for tool in _tools(step):
+        for tool in tools_of_step(step):
             yield from _tool_uses(subject, tool)
             tasks.update({task.name: task for task in _named_tasks(workflow, tool)})
     done: set[str] = set()
     while missing := [task for name, task in tasks.items() if name not in done]:
         for task in missing:
             done.add(task.name)
-            for tool in (task.tool, *([task.sink.tool] if task.sink else [])):
-                yield from _tool_uses(f'workbook task "{task.name}"', tool)
+            for tool in tools_of_task(task):
+                yield from _tool_uses(f"workbook task {quoted(task.name)}", tool)
                 tasks.update({inner.name: inner for inner in _named_tasks(workflow, tool)})
 
 
@@ -84,17 +86,6 @@ def refusal(use: Use, target: str, row: Capability, path: str) -> Diagnostic | N
         return None
     message = f'{use.subject}, which target "{target}" {_REFUSAL[row.refusal]}: {row.how}'
     return Diagnostic(row.code, message, use.span, path, hint=row.hint)
-
-
-def _tools(step: ir.Step) -> Iterator[ir.Tool]:
-    if step.tool:
-        yield step.tool
-    if step.sink:
-        yield step.sink.tool
-    for rule in step.rules:
-        for action in rule.data:
-            if isinstance(action, ir.Sink):
-                yield action.tool
 
 
 def _tool_uses(subject: str, tool: ir.Tool) -> Iterator[Use]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from noetl.compiler.findings import quoted
 from noetl.diagnostics import in_order
 from noetl.errors import UnsupportedByTarget
 from noetl.targets.base import Compiled, Source
@@ -33,6 +34,7 @@ def _planned(source: Source) -> Plan:
         return plan(source.workflow)
     except TooManyCopies as excess:
         step = excess.step
-        use = Use("many-copies", f'more than {MAX_COPIES} tokens can be at step "{step.name}" at once', step.span)
+        subject = f"more than {MAX_COPIES} tokens can be at step {quoted(step.name)} at once"
+        use = Use("many-copies", subject, step.span)
         diagnostic = refusal(use, NAME, ROWS[use.feature], source.path)
         raise UnsupportedByTarget([diagnostic] if diagnostic else []) from None
