@@ -30,3 +30,14 @@ def test_a_file_that_exists_is_replaced(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert path.read_text(encoding="utf-8").startswith('"""Playbook fan_out_join')
     assert [p.name for p in tmp_path.iterdir()] == ["dag.py"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real.py").write_text("old", encoding="utf-8")
+    link = tmp_path / "dag.py"
+    link.symlink_to("real.py")
+    command = [NOETL, "compile", PLAYBOOK, "--target", "airflow", "-o", str(link)]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert link.is_symlink()
+    assert (tmp_path / "real.py").read_text(encoding="utf-8").startswith('"""Playbook fan_out_join')

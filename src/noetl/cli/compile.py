@@ -131,7 +131,11 @@ def _put(path: Path, content: str) -> None:
     if path.exists() and not path.is_file():  # a device or pipe is written to, never replaced
         path.write_text(content, encoding="utf-8", newline="\n")
         return
+    path = path.resolve()  # a link stays one
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".noetl-{os.getpid()}")
-    fresh.write_text(content, encoding="utf-8", newline="\n")
-    fresh.replace(path)
+    try:
+        fresh.write_text(content, encoding="utf-8", newline="\n")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
