@@ -14,6 +14,7 @@ from jinja2 import nodes
 
 from noetl.errors import NoetlError
 
+from .findings import quoted
 from .lexer import TOO_DEEP
 from .methods import KNOWN as METHODS
 from .sandbox import REFUSED, SANDBOX
@@ -253,7 +254,7 @@ class _Walker:
         names = sorted(k for k in known if k.isidentifier())
         close = difflib.get_close_matches(name, names, n=1)
         hint = f'did you mean "{close[0]}"?' if close else f"expected one of {', '.join(names)}"
-        self._problem(f'unknown {kind} "{name}"', offset, hint, length)
+        self._problem(f"unknown {kind} {quoted(name)}", offset, hint, length)
 
     # -- statements that bind names
 

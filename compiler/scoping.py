@@ -160,7 +160,7 @@ class Scopes:
         length = len(read.name) + (1 + len(name) if dotted else 0)
         if read.name in _STORE and name not in self._facts.names.stored:
             near = closest(name, self._facts.names.stored)
-            hint = f'did you mean "{read.name}.{near}"?' if near else None
+            hint = f"did you mean {quoted(f'{read.name}.{near}')}?" if near else None
             yield Unbound(read, length, f"no step writes {quoted(name)}", hint)
         elif read.name == "args":
             own, given = self._args_of(step)
@@ -170,7 +170,7 @@ class Scopes:
                 yield Unbound(read, length, "entries of args do not see each other")
                 return
             near = closest(name, own | given)
-            hint = f'did you mean "args.{near}"?' if near else None
+            hint = f"did you mean {quoted(f'args.{near}')}?" if near else None
             why = f"neither {of_step(step)} nor a transition to it has an arg {quoted(name)}"
             yield Unbound(read, length, why, hint)
 

@@ -29,7 +29,7 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
         return
     first = steps[0]
     near = closest(ir.START, names)
-    hint = f'insert "- step: start" with "next: {first.step.text}" before it'
+    hint = f'insert "- step: start" with {quoted(f"next: {first.step.text}")} before it'
     if near is not None:
         hint = f"is {quoted(near)} meant to be it? else {hint}"
     message = f'the workflow has no step "start"; its first step is {quoted(first.step.text)}'

@@ -60,13 +60,13 @@ def check_diagnostics(found: list[Diagnostic], text: str) -> None:
     assert found == in_order(found)
     lines = Lines(text)
     for diagnostic in found:
-        assert diagnostic.message.isprintable(), diagnostic.message
+        for words in (diagnostic.message, diagnostic.hint or "", *(related.message for related in diagnostic.related)):
+            assert words.isprintable(), words
         spans = [diagnostic.span, *(related.span for related in diagnostic.related)]
         spans += [edit.span for edit in diagnostic.fix.edits] if diagnostic.fix else []
         for span in spans:
             check_span(span, lines)
-    shown = render_text(found, {FILE: text})
-    assert all(line.isprintable() for line in shown.split("\n"))
+    assert all(line.isprintable() for line in render_text(found, {FILE: text}).split("\n"))
 
 
 def check_accepted(compiled: Compilation) -> None:
