@@ -33,9 +33,12 @@ class Scalar:
         line, column = self.positions[min(start, last)]
         end_line, end_column = self.positions[min(stop, last)]
         if (end_line, end_column) <= (line, column):
-            # Without quotes nothing stands on the line after its text.
-            line_ends = self.text[start : start + 1] in ("", "\n") and self.style not in ("single", "double")
-            end_line, end_column = line, column + (not line_ends)
+            # As wide as what stands there: a sign of the text, the closing quote, or nothing at the end of a line.
+            if start < last:
+                wide = (line, column) < self.positions[start + 1] < (line + 1, 0)
+            else:
+                wide = self.style in ("single", "double")
+            end_line, end_column = line, column + wide
         return Span(line, column, end_line, end_column)
 
 
