@@ -214,6 +214,15 @@ class _Problem:
             return holder or "the playbook"
         return f"{quoted(inner)} of {holder}" if holder else quoted(inner)
 
+    def _model(self) -> type[models.Model] | None:
+        return _MODELS.get(self._inner() + self._form)
+
+    def _keys(self) -> set[str]:
+        """The keys that the owner may have."""
+        model = self._model()
+        fields = model.model_fields if model else {}
+        return {field.alias or name for name, field in fields.items()} - {OVERRIDES}
+
     # -- the diagnostics ---------------------------------------------------------------------------------------------
 
     def _missing(self, name: str, owner: Node, findings: Findings) -> None:
@@ -226,16 +235,16 @@ class _Problem:
         else:
             at = key.span if key is not None else owner.span
         entries = owner.entries[:_COMPARED] if isinstance(owner, Map) and not findings.crowded else []
-        written = [k.text for k, _ in entries]
+        own = self._keys()
+        written = [k.text for k, _ in entries if k.text not in own]
         near = closest(name, written)
         hint = f"is {quoted(near)} meant to be it?" if near else None
         findings.add(kinds.MISSING_KEY, f"missing key {quoted(name)} in {self._label()}", at, hint=hint)
 
     def _unknown(self, key: Scalar, findings: Findings) -> str:
         """Gives the key that is probably meant."""
-        model = _MODELS.get(self._inner() + self._form)
-        fields = model.model_fields if model else {}
-        allowed = {field.alias or name for name, field in fields.items()} - {OVERRIDES}
+        model = self._model()
+        allowed = self._keys()
         if model is models.Action:
             allowed.add("step")
         message = f"unexpected key {quoted(key.text)} in {self._label()}; allowed: {listed(allowed)}"

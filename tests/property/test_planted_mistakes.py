@@ -22,8 +22,8 @@ GROUPS = [sorted(PLANTERS)[start::6] for start in range(6)]
 """All mistakes; those of a group are planted into the same playbooks, one at a time."""
 EXAMPLES = max(10, settings().max_examples // 4)
 UNREACHED = {"NTL204", "NTL205"}
-FOLLOWS = {"NTL103": UNREACHED, "NTL104": UNREACHED, "NTL203": UNREACHED}
-"""Warnings that a mistake may bring along: where it takes a transition away, a step may not be reached any more."""
+FOLLOWS = dict.fromkeys(("NTL102", "NTL103", "NTL104", "NTL203"), UNREACHED)
+"""Warnings that a mistake may bring along: with it goes a transition, or what wrote a name."""
 
 
 @pytest.mark.parametrize("mistakes", GROUPS, ids=lambda group: group[0])

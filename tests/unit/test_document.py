@@ -271,6 +271,8 @@ def test_a_misspelled_required_key_is_told_once() -> None:
     kind = errors(steps("- step: s\n  tool: {knd: http}"))
     assert shown(kind) == [("NTL102", "7:5")]
     assert kind[0].hint == 'is "knd" meant to be it?'
+    then = errors(steps("- step: s\n  case: [{when: true}]"))
+    assert then[0].hint is None, "a key of the language is itself"
 
 
 def test_a_tool_field_beside_the_tool_gets_a_hint() -> None:
