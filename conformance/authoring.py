@@ -30,15 +30,19 @@ CODE: Final = (
     "result = {'n': 1}  # one\n",
     "def main(input_data):\n    # a comment: with a colon\n    return input_data\n",
     'def main(context):\n\n    return {"sum": sum(x for x in [1, 2])}\n',
+    'text = f"{{{1 + 1}}}"\nresult = {"text": text, "greeting": "hello {{ somebody }}"}\n',
+    "import math\n\nif math.pi > 3:\n    return [1, 2]\nawait later()\n",
 )
 ALWAYS: Final[Reads] = (
     *("workload.n", "workload.nested.list[1]", "execution_id", "workload.missing | default('none')", "workload.n + 1"),
     *("workload['nested'].list | join(',')", "workload.names | length", "'a' if workload.n > 4 else 'b'"),
+    *("env.NOWHERE | default('here')", "job.uuid is defined"),
 )
 STORED: Final[Reads] = ("ctx.total", "vars.seen", "pages", "ctx.info", "ctx.pages | length", "last | default('')")
 SUCCESS: Final[Reads] = (
     *("response.v", "response.items", "response", "response.items | length", "response.items[0] | default(none)"),
     *("response.text", "result", "result.v", "this.more", "event.call", "response.get('v')", "response['v'] | int"),
+    *("event.payload", "event.step"),
 )
 FAILURE: Final[Reads] = ("error.status", "error.type", "error", "error.message | upper", "event.attempt")
 
@@ -58,6 +62,8 @@ class Author:
     def __init__(self, draw: st.DrawFn, *, runnable: bool) -> None:
         self._draw = draw
         self.runnable = runnable
+        self.keychain = not runnable and self.coin(3)
+        """Whether the playbook has one, with an entry `api`."""
 
     # -- choices -----------------------------------------------------------------------------------------------------
 
@@ -162,6 +168,8 @@ class Author:
         if self.coin(3):
             authorization = self.one("Bearer {{ secret.api_token }}", "{{ workload.names[0] }}")
             fields["headers"] = {"Authorization": authorization, "X-Nothing": None, "X-N": self.template(reads)}
+        if self.keychain and self.coin():
+            fields["headers"] = {"X-Key": "{{ keychain.api.token }}"}
         if self.coin(3):
             fields |= {"method": self.one("POST", "put"), self.one("body", "data", "payload"): self.value(reads)}
         if self.coin(4):
@@ -175,7 +183,7 @@ class Author:
         """Fields of a tool that the runtime does not run yet."""
         match kind:
             case "postgres":
-                statement = "SELECT 1 WHERE id = %(id)s;\nSELECT 2"
+                statement = self.one("SELECT 1 WHERE id = %(id)s;\nSELECT 2", "SELECT '{{ execution_id }}' AS run")
                 fields: Document = {self.one("command", "query", "statement"): statement}
                 return {"auth": "pg", "params": {"id": self.template(reads)}, **fields}
             case "duckdb":

@@ -70,6 +70,7 @@ class _Story:
         self._next: dict[str, list[Document]] = {}
         """The entries of each step's structural `next`."""
         self._reached: set[str] = set()
+        self._iterator = self._author.one("item", "user", "n_1", "été_i")
 
     # -- the document ------------------------------------------------------------------------------------------------
 
@@ -101,7 +102,7 @@ class _Story:
         }
         if self._tasks:
             document["workbook"] = [author.task(name) for name in self._tasks]
-        if not author.runnable and author.coin(3):
+        if author.keychain:
             document["keychain"] = [{"name": "api", "kind": "secret_manager", "path": "x/y"}]
         document["workflow"] = list(listed)
         return document
@@ -146,7 +147,7 @@ class _Story:
             step["desc"] = author.one("what: it does", "x\ny", 5)
         loop = not author.runnable and author.coin(4)
         reads = self._reads(i)
-        iterating = (*reads, "item", "loop.index", "loop_index") if loop else reads
+        iterating = (*reads, self._iterator, "loop.index", "loop_index") if loop else reads
         rules: list[Document] = []
         if author.coin(6) and not (self._clean and name == "start"):
             rules.append({"when": author.when("step.enter", None), "then": author.then(self._enter(reads, loop=loop))})
@@ -179,7 +180,7 @@ class _Story:
         author = self._author
         loop: Document = {
             "in": author.json("workload.names", "{{ workload.nested.list }}", [1, "{{ workload.n }}"]),
-            "iterator": "item",
+            "iterator": self._iterator,
         }
         if author.coin():
             loop["mode"] = author.one("sequential", "parallel", "async")

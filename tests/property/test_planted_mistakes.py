@@ -15,9 +15,11 @@ from noetl.conformance.authoring import Document
 from noetl.conformance.strategies import clean_documents
 from noetl.diagnostics import Severity, render_text
 
-from .mistakes import PLANTERS, Expected
+from . import mistakes_meaning, mistakes_structure
+from .planting import Expected, planters
 from .yaml_writer import Written, write
 
+PLANTERS = planters(mistakes_structure, mistakes_meaning)
 GROUPS = [sorted(PLANTERS)[start::6] for start in range(6)]
 """All mistakes; those of a group are planted into the same playbooks, one at a time."""
 EXAMPLES = max(10, settings().max_examples // 4)
