@@ -166,7 +166,8 @@ def spoil_tree(document: Document, chance: Random) -> None:
         case 4:
             other = chance.choice(places)
             if other[: len(path)] != path and path[: len(other)] != other:
-                tree.put(document, other, value)
+                # A copy: one object at two places could be put into itself by the next change.
+                tree.put(document, other, copy.deepcopy(value))
         case 5 if isinstance(owner, list):
             owner.insert(chance.randint(0, len(owner)), value)
         case _:
