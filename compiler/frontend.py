@@ -13,10 +13,10 @@ from noetl.errors import PlaybookError
 
 from . import ir, source
 from .document import Document
+from .document.normalise import normalise
+from .document.validation import validate
 from .findings import Findings
 from .lower import lower
-from .normalise import normalise
-from .validation import validate
 
 if TYPE_CHECKING:
     from .passes.facts import Facts

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Final
 
-from . import analysis, ir
+from . import ir
+from .expr import analysis
 from .nodes import Scalar
 from .parts import overrides_of_step, tools_of_step, tools_of_task
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Literal, TypeAlias
 
-from . import analysis, document, ir
+from . import document, ir
+from .expr import analysis
 from .nodes import Scalar
 
 Outcome: TypeAlias = Literal["none", "worked", "failed"]

@@ -12,10 +12,10 @@ from typing import Final
 
 from . import ir
 from .checked import Checked, both, known, of_step
+from .expr.scan import Read
 from .findings import closest, quoted
 from .passes.facts import Site
 from .rules import moments
-from .scan import Read
 
 _OUTCOME: Final = frozenset(("response", "result", "this"))
 _LOOP: Final = frozenset(("loop", "loop_index"))

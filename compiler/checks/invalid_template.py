@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from noetl.compiler.checked import Checked
+from noetl.compiler.expr.scan import RefusedFunction
 from noetl.compiler.findings import INVALID_TEMPLATE, quoted
-from noetl.compiler.scan import RefusedFunction
 from noetl.diagnostics import Diagnostic
 
 KIND = INVALID_TEMPLATE

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from noetl.compiler import ir
 from noetl.compiler.checked import Checked
 from noetl.compiler.document import StepSpec
-from noetl.compiler.edits import Text
+from noetl.compiler.document.edits import Text
 from noetl.compiler.findings import closest, quoted
 from noetl.compiler.nodes import Seq
 from noetl.diagnostics import Diagnostic, Edit, Fix, Severity, Span, kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from noetl.compiler.checked import Checked
-from noetl.compiler.scan import RefusedFunction
+from noetl.compiler.expr.scan import RefusedFunction
 from noetl.diagnostics import Diagnostic, Severity, kind
 
 KIND = kind("NTL303", "refused-function", Severity.ERROR, "a filter or function whose value is left to chance")

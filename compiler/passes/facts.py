@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from noetl.compiler import ir
-from noetl.compiler.scan import ExpressionError, Read
+from noetl.compiler.expr.scan import ExpressionError, Read
 from noetl.diagnostics import Span
 
 Part: TypeAlias = Literal["workload", "task", "args", "tool", "loop", "when", "action", "edge", "vars", "sink"]

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
 
-from noetl.compiler import analysis, ir
+from noetl.compiler import ir
+from noetl.compiler.expr import analysis
 
 from .facts import Facts, Part, Site
 

@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 from noetl import schema
 from noetl.compiler.frontend import Compilation, compile_source
 from noetl.compiler.ir import Json
-from noetl.compiler.positions import Lines
+from noetl.compiler.source.positions import Lines
 from noetl.conformance.authoring import Document
 from noetl.conformance.strategies import clean_documents
 from noetl.diagnostics import Diagnostic, Severity, in_order, render_json, render_text

@@ -8,12 +8,12 @@ import string
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from noetl.compiler.analysis import asks_about_failure, fold, mentions_event_name, paths, problems
 from noetl.compiler.expr import NOW, TemplateFailed, evaluate, render, strip_braces, truth
+from noetl.compiler.expr.analysis import asks_about_failure, fold, mentions_event_name, paths, problems
+from noetl.compiler.expr.methods import KNOWN
+from noetl.compiler.expr.sandbox import SANDBOX
+from noetl.compiler.expr.scan import ExpressionError
 from noetl.compiler.ir import EVENTS, EventName, Json
-from noetl.compiler.methods import KNOWN
-from noetl.compiler.sandbox import SANDBOX
-from noetl.compiler.scan import ExpressionError
 from noetl.compiler.values import MISSING, NotSerializable, SecretNames, mask, plain, to_json, view
 
 

@@ -19,8 +19,8 @@ from ruamel.yaml.scalarstring import (
 
 from noetl.compiler.ir import Json
 from noetl.compiler.nodes import Map, Node, Scalar, Seq
-from noetl.compiler.positions import Lines, Positions
 from noetl.compiler.source import Parsed, parse
+from noetl.compiler.source.positions import Lines, Positions
 from noetl.diagnostics import Severity, Span, render_text
 
 PIECES = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from noetl.compiler.analysis import asks_about_failure, fold, mentions_event_name, names, paths, problems
+from noetl.compiler.expr.analysis import asks_about_failure, fold, mentions_event_name, names, paths, problems
 from noetl.compiler.ir import EVENTS, EventName
 
 DONE, ERROR, EXIT, ENTER, LOOP = "call.done", "call.error", "step.exit", "step.enter", "loop.done"

@@ -5,14 +5,7 @@ from __future__ import annotations
 import pytest
 
 from noetl.compiler import ir
-from noetl.compiler.expr import (
-    NOW,
-    TemplateFailed,
-    evaluate,
-    is_undefined,
-    render,
-    render_value,
-)
+from noetl.compiler.expr import NOW, TemplateFailed, evaluate, is_undefined, render, render_value
 from noetl.compiler.values import MISSING, Undefined, plain, view
 from noetl.diagnostics import Span
 

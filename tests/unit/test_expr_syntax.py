@@ -7,7 +7,6 @@ from typing import Final
 
 import pytest
 
-from noetl.compiler.analysis import problems
 from noetl.compiler.expr import (
     ExpressionError,
     TemplateFailed,
@@ -18,6 +17,7 @@ from noetl.compiler.expr import (
     render,
     strip_braces,
 )
+from noetl.compiler.expr.analysis import problems
 from noetl.compiler.values import MISSING
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from noetl.compiler import compose
 from noetl.compiler.nodes import Map, Node, Scalar, Seq
-from noetl.compiler.source import MAX_BYTES, STDIN, Parsed, parse, read
+from noetl.compiler.source import MAX_BYTES, STDIN, Parsed, compose, parse, read
 from noetl.diagnostics import Severity, Span
 
 

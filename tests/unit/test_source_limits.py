@@ -7,9 +7,8 @@ import sys
 
 import pytest
 
-from noetl.compiler import compose
-from noetl.compiler.compose import MAX_ALIAS_TEXT, MAX_DEPTH, MAX_DIAGNOSTICS, MAX_NODES
-from noetl.compiler.source import MAX_BYTES, Parsed, parse
+from noetl.compiler.source import MAX_BYTES, Parsed, compose, parse
+from noetl.compiler.source.compose import MAX_ALIAS_TEXT, MAX_DEPTH, MAX_DIAGNOSTICS, MAX_NODES
 from noetl.diagnostics import Diagnostic, Span
 
 MILLION = 1_000_000

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from noetl.compiler.nodes import Map, Position, Scalar
-from noetl.compiler.positions import Lines, Positions, align
 from noetl.compiler.source import parse
+from noetl.compiler.source.positions import Lines, Positions, align
 from noetl.diagnostics import Span
 
 

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from noetl.compiler.nodes import Scalar, Seq
-from noetl.compiler.scalars import YAML11_BOOLEANS, resolve
 from noetl.compiler.source import Parsed, parse
+from noetl.compiler.source.scalars import YAML11_BOOLEANS, resolve
 from noetl.diagnostics import Severity, Span
 
 

@@ -7,12 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from noetl.diagnostics import Fix, Related, Span
-
-from . import edits
-from .document import holds_template
-from .edits import Text
-from .findings import (
+from noetl.compiler.findings import (
     CALL_STEP,
     CONFLICT,
     NORMALISED,
@@ -25,9 +20,13 @@ from .findings import (
     quoted,
     string_of,
 )
-from .literals import Literals
-from .nodes import Map, Node, Position, Scalar, Seq
-from .tools import ALL_FIELDS, SINK_KIND_SYNONYMS, SINK_SYNONYMS, ToolKind, tool_kind
+from noetl.compiler.lower.literals import Literals
+from noetl.compiler.nodes import Map, Node, Position, Scalar, Seq
+from noetl.compiler.tools import ALL_FIELDS, SINK_KIND_SYNONYMS, SINK_SYNONYMS, ToolKind, tool_kind
+from noetl.diagnostics import Fix, Related, Span
+
+from . import edits, holds_template
+from .edits import Text
 
 Entry = tuple[Scalar, Node]
 STORE_ROOTS: Final = ("ctx", "vars")

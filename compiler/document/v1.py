@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from noetl.diagnostics import Span
-
-from .findings import (
+from noetl.compiler.findings import (
     LOCAL_DIALECT,
     V1_ITERATOR,
     V1_NEXT,
@@ -27,8 +25,9 @@ from .findings import (
     quoted,
     string_of,
 )
-from .nodes import Map, Node, Scalar, Seq
-from .tools import LOCAL_KINDS, tool_kind
+from noetl.compiler.nodes import Map, Node, Scalar, Seq
+from noetl.compiler.tools import LOCAL_KINDS, tool_kind
+from noetl.diagnostics import Span
 
 API: Final = "noetl.io/v2"
 V1_API: Final = "noetl.io/v1"

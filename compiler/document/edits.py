@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Final
 
+from noetl.compiler.nodes import Map, Scalar, Seq
 from noetl.diagnostics import Edit, Fix, Span
-
-from .nodes import Map, Scalar, Seq
 
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 _ANCHOR_OR_ALIAS: Final = re.compile(r"(?<=[\s\[{,])([&*])([^\s,\[\]{}]+)")

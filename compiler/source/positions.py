@@ -7,9 +7,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Final, overload
 
+from noetl.compiler.nodes import Position, Style
 from noetl.diagnostics import Span
-
-from .nodes import Position, Style
 
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 

@@ -23,8 +23,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, core_schema
 
-from .findings import described
-from .nodes import Map, Node, Scalar, Seq
+from noetl.compiler.findings import described
+from noetl.compiler.nodes import Map, Node, Scalar, Seq
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler

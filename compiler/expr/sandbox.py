@@ -24,11 +24,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS
 from jinja2.utils import Cycler, Joiner, Namespace, missing, pass_context, pass_environment, pass_eval_context
 
+from noetl.compiler.secrets import Sealed, SecretMisuse, SecretNames
+from noetl.compiler.values import MISSING, Undefined, View, plain
+
 from . import bounds
 from .lexer import OffsetLexer
 from .methods import formattable, method
-from .secrets import Sealed, SecretMisuse, SecretNames
-from .values import MISSING, Undefined, View, plain
 
 NOW: Final = "now()"
 """What `Scope.lookup` is asked for by `now()`: the time as ISO 8601 text (TPL-6). No name of a playbook can be this."""

@@ -12,14 +12,14 @@ from typing import Final, TypeAlias
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from noetl.compiler import document as models
+from noetl.compiler import findings as kinds
+from noetl.compiler.findings import Findings, close_to, closest, listed, quoted, string_of
+from noetl.compiler.nodes import Map, Node, Scalar, Seq
+from noetl.compiler.tools import ALL_FIELDS
 from noetl.diagnostics import START_OF_FILE, Kind, Span
 
-from . import document as models
-from . import findings as kinds
-from .findings import Findings, close_to, closest, listed, quoted, string_of
-from .nodes import Map, Node, Scalar, Seq
 from .spellings import OVERRIDES
-from .tools import ALL_FIELDS
 from .v1 import API
 
 _Path: TypeAlias = "tuple[str | int, ...]"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from . import ir
-from .document import holds_template
-from .expr import ExpressionError, TextAround, strip_braces
-from .findings import INVALID_TEMPLATE, TEXT_AROUND, Findings, quoted
-from .nodes import Map, Node, Scalar, Seq
+from noetl.compiler import ir
+from noetl.compiler.document import holds_template
+from noetl.compiler.expr import ExpressionError, TextAround, strip_braces
+from noetl.compiler.findings import INVALID_TEMPLATE, TEXT_AROUND, Findings, quoted
+from noetl.compiler.nodes import Map, Node, Scalar, Seq
 
 
 class Literals:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from .expr import ExpressionError, Parsed, Read, examine
+from noetl.compiler.ir import EventName
+
+from . import ExpressionError, Parsed, Read, examine
 from .fold import Folder
-from .ir import EventName
 from .scan import Path
 
 __all__ = ["asks_about_failure", "fold", "mentions_event_name", "names", "paths", "problems"]

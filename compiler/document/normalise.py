@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from noetl.compiler.findings import MARKER, TOLERATED_KEY, Findings, is_null, quoted, string_of
+from noetl.compiler.nodes import Map, Node, Scalar, Seq
+from noetl.compiler.tools import ALL_FIELDS, ToolKind, tool_kind
 from noetl.diagnostics import Span
 
-from . import edits, v1
-from .document import Action
+from . import Action, edits, v1
 from .edits import Text
-from .findings import MARKER, TOLERATED_KEY, Findings, is_null, quoted, string_of
-from .nodes import Map, Node, Scalar, Seq
 from .spellings import Entry, Spellings, named
-from .tools import ALL_FIELDS, ToolKind, tool_kind
 
 TOLERATED: Final = ("executor", "tracing", "spec")
 """DOC-3."""

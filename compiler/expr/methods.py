@@ -12,9 +12,10 @@ from jinja2.runtime import LoopContext
 from jinja2.sandbox import SandboxedFormatter
 from jinja2.utils import Cycler, Namespace
 
+from noetl.compiler.secrets import Sealed
+from noetl.compiler.values import MISSING, Undefined, plain
+
 from . import bounds
-from .secrets import Sealed
-from .values import MISSING, Undefined, plain
 
 if TYPE_CHECKING:
     from .sandbox import Sandbox

@@ -12,9 +12,9 @@ from typing import Final, Literal, TypeAlias
 
 from jinja2 import nodes
 
+from noetl.compiler.findings import quoted
 from noetl.errors import NoetlError
 
-from .findings import quoted
 from .lexer import TOO_DEEP
 from .methods import KNOWN as METHODS
 from .sandbox import REFUSED, SANDBOX

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Final, Literal, TypeAlias, assert_never
 
-from . import analysis, ir
-from .tools import reads_result
+from noetl.compiler import ir
+from noetl.compiler.expr import analysis
+from noetl.compiler.tools import reads_result
 
 TakenOn: TypeAlias = Literal["success", "failure", "both"]
 _OUTCOME: Final = frozenset(("response", "result", "this"))

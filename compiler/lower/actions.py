@@ -5,15 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from noetl.compiler import document, ir
+from noetl.compiler.document.v1 import STEP_KEYS
+from noetl.compiler.findings import (
+    UNKNOWN_TOOL,
+    UNKNOWN_TOOL_FIELD,
+    WRONG_TYPE,
+    Findings,
+    close_to,
+    described,
+    listed,
+    quoted,
+)
+from noetl.compiler.nodes import Map, Node, Scalar
+from noetl.compiler.tools import BOOLEANS, INLINE_CODE, KINDS, STRUCTURAL, ToolKind, tool_kind, unrendered
 from noetl.diagnostics import Span
 
-from . import document, ir
-from .findings import UNKNOWN_TOOL, UNKNOWN_TOOL_FIELD, WRONG_TYPE, Findings, close_to, described, listed, quoted
 from .literals import Literals
-from .nodes import Map, Node, Scalar
-from .tools import BOOLEANS, INLINE_CODE, KINDS, STRUCTURAL, ToolKind, tool_kind, unrendered
 from .triggers import TakenOn
-from .v1 import STEP_KEYS
 
 CollectMode: TypeAlias = Literal["append", "extend", "merge", "replace"]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+from noetl.compiler import document, ir
+from noetl.compiler.document.edits import Text, appended_step
+from noetl.compiler.findings import UNDECLARED_END, Findings, quoted
+from noetl.compiler.nodes import Map, Scalar, Seq
+from noetl.compiler.tools import tool_kind
 from noetl.diagnostics import Span
 
-from . import document, ir
 from .actions import Actions, Context
-from .edits import Text, appended_step
-from .findings import UNDECLARED_END, Findings, quoted
 from .literals import Literals
-from .nodes import Map, Scalar, Seq
-from .tools import tool_kind
 from .triggers import TakenOn, about_iteration, trigger
 
 

@@ -10,11 +10,11 @@ import sys
 from dataclasses import dataclass
 from typing import Final, TextIO
 
+from noetl.compiler.nodes import Node, Scalar
 from noetl.diagnostics import START_OF_FILE, Diagnostic, in_order
 
 from . import yaml_errors as errors
 from .compose import Composer, SignRefused, Stop
-from .nodes import Node, Scalar
 from .positions import Lines
 
 MAX_BYTES: Final = 5 * 1024 * 1024

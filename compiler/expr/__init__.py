@@ -21,12 +21,13 @@ from jinja2 import TemplateSyntaxError, UndefinedError, nodes
 from jinja2.parser import Parser
 from markupsafe import Markup
 
-from . import ir
+from noetl.compiler import ir
+from noetl.compiler.secrets import SecretMisuse, unsealed
+from noetl.compiler.values import MISSING, TemplateFailed, is_undefined, truth
+
 from .rewrite import Rewriter
 from .sandbox import NOW, SANDBOX, Scope, ScopeContext, joined
 from .scan import ExpressionError, Read, RefusedFunction, Scan, TextAround, scan
-from .secrets import SecretMisuse, unsealed
-from .values import MISSING, TemplateFailed, is_undefined, truth
 
 __all__ = [
     "MISSING",

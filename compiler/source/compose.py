@@ -20,10 +20,10 @@ from ruamel.yaml.events import (
     ScalarEvent,
 )
 
+from noetl.compiler.nodes import Map, Node, Scalar, Seq, Style
 from noetl.diagnostics import START_OF_FILE, Diagnostic, Edit, Fix, Kind, Related, Span
 
 from . import yaml_errors as errors
-from .nodes import Map, Node, Scalar, Seq, Style
 from .positions import Lines, Positions
 from .scalars import Resolved, convert, resolve
 

@@ -13,10 +13,11 @@ from typing import Final, Literal, TypeAlias, cast
 
 from jinja2 import nodes
 
-from .ir import EventName
+from noetl.compiler.ir import EventName
+from noetl.compiler.values import MISSING, Missing, Undefined, is_undefined, truth
+
 from .sandbox import CALLED, SANDBOX, ScopeContext, joined
 from .scan import keywords
-from .values import MISSING, Missing, Undefined, is_undefined, truth
 
 Way: TypeAlias = Literal["true", "text", "false", "raises"]
 """How a value comes out; `text` is a true value that may be a string which TPL-5 takes for false."""
