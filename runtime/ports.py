@@ -7,13 +7,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from noetl.compiler.ir import Json
 from noetl.errors import ExecutionError
 
 ResultKind: TypeAlias = Literal["http", "sql", "plain"]
 """The kind that a result keeps beside its JSON (VAL-2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlace:
+    """Where in an execution an attempt is made. As text it is the idempotency key without the execution (TOO-10)."""
+
+    key: str
+    """The run's key, as `Key.identity` gives it."""
+    iteration: int
+    """The iteration's index, from 0; 0 without a loop; after the last iteration the loop's length (CAU-3)."""
+    call: int
+    """From 1; 0 before the first call of the run (of the iteration)."""
+    attempt: int = 0
+    """From 1; 0 for a sink."""
+    sink: str = ""
+    """A sink's event and its place in the step, such as `call.done:rule0.1`; empty for a call."""
+
+    def __str__(self) -> str:
+        return f"{self.key}:{self.iteration}:{self.call}:{self.sink or self.attempt}"
+
+
+NOWHERE: Final = CallPlace("-", 0, 0)
+"""The place of a request that is not issued yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +53,15 @@ class ToolCall:
     root_names: Callable[[], Iterable[str]]
     """All names that are bound: what `context` holds (TOO-3)."""
     step: str
-    idempotency_key: str
-    """TOO-10."""
+    execution_id: str
+    place: CallPlace
     timeout: float | None = None
     """Seconds for this attempt (TOO-9); None leaves it to the kind."""
+
+    @property
+    def idempotency_key(self) -> str:
+        """TOO-10."""
+        return f"{self.execution_id}:{self.place}"
 
 
 @dataclass(frozen=True, slots=True)

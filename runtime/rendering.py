@@ -11,7 +11,7 @@ from noetl.compiler.ir import Json, MapValue, Sink, Tool, Value, Workflow
 from noetl.compiler.tools import BODY_METHODS
 from noetl.compiler.values import NotSerializable, is_undefined, mask, plain
 
-from .ports import ToolCall
+from .ports import NOWHERE, ToolCall
 from .scope import Scope
 
 MERGED: Final = frozenset({"params", "headers", "args"})
@@ -109,7 +109,8 @@ class Requests:
             names=scope.plain,
             root_names=scope.names,
             step=self._step,
-            idempotency_key="",
+            execution_id=scope.info.execution_id,
+            place=NOWHERE,
             timeout=_seconds(timeout),
         )
         return Prepared(request, shown)

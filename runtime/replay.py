@@ -20,24 +20,18 @@ from .ports import Outcome, ResultKind, ToolCall, ToolRunner
 VARIABLE: Final = "NOETL_REPLAY"
 
 
-def place(request: ToolCall, execution_id: str) -> str:
-    """Where in an execution an attempt was made: its idempotency key without the execution (TOO-10)."""
-    return request.idempotency_key.removeprefix(f"{execution_id}:")
-
-
 class Recorder:
     """A runner that keeps what another one answers."""
 
-    def __init__(self, runner: ToolRunner, execution_id: str) -> None:
+    def __init__(self, runner: ToolRunner) -> None:
         self._runner = runner
-        self._execution_id = execution_id
         self.outcomes: dict[str, dict[str, Json]] = {}
         """By place; JSON."""
 
     async def call(self, request: ToolCall) -> Outcome:
         """Call the tool and keep the outcome."""
         outcome = await self._runner.call(request)
-        self.outcomes[place(request, self._execution_id)] = asdict(outcome)
+        self.outcomes[str(request.place)] = asdict(outcome)
         return outcome
 
     async def close(self) -> None:
@@ -48,11 +42,8 @@ class Recorder:
 class Replayer:
     """A runner that gives kept outcomes for some tool kinds and leaves the others to a real one."""
 
-    def __init__(
-        self, runner: ToolRunner, execution_id: str, outcomes: Mapping[str, Mapping[str, Json]], kinds: frozenset[str]
-    ) -> None:
+    def __init__(self, runner: ToolRunner, outcomes: Mapping[str, Mapping[str, Json]], kinds: frozenset[str]) -> None:
         self._runner = runner
-        self._execution_id = execution_id
         self._outcomes = outcomes
         self._kinds = kinds
 
@@ -60,7 +51,7 @@ class Replayer:
         """The kept outcome; an attempt that was never kept is a failed call of type NotRecorded."""
         if request.kind not in self._kinds:
             return await self._runner.call(request)
-        where = place(request, self._execution_id)
+        where = str(request.place)
         kept = self._outcomes.get(where)
         if kept is None:
             return Outcome(error={"type": "NotRecorded", "message": f"no outcome was recorded for {where}"})
@@ -77,13 +68,13 @@ class Replayer:
         await self._runner.close()
 
 
-def replaying(runner: ToolRunner, execution_id: str, environ: Mapping[str, str]) -> ToolRunner:
+def replaying(runner: ToolRunner, environ: Mapping[str, str]) -> ToolRunner:
     """The runner itself, or one that replays where `NOETL_REPLAY` is set; UsageError if its file cannot be read."""
     path = environ.get(VARIABLE)
     if not path:
         return runner
     try:
         kept = json.loads(Path(path).read_text(encoding="utf-8"))
-        return Replayer(runner, execution_id, kept["outcomes"], frozenset(kept["kinds"]))
+        return Replayer(runner, kept["outcomes"], frozenset(kept["kinds"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f'{VARIABLE} names "{path}", which holds no recorded outcomes: {error}') from error

@@ -20,7 +20,7 @@ from .commands import Command, Invoke, Reply, Wait
 from .events import Event, Listener
 from .keys import Key
 from .packet import ABSENT, Packet, Result, Token, Write, apply_write, joined
-from .ports import Outcome
+from .ports import CallPlace, Outcome
 from .records import CallRecord, RunRecord, RunStatus
 from .rendering import Prepared, RenderFailed, Requests, render_json, render_map
 from .results import result_of
@@ -183,9 +183,7 @@ class Run:
             return Outcome(error=prepared.error)
         place: dict[str, Json] = {"call": len(self._calls), "attempt": self._calls[-1].attempts}
         self._emit("call.start", {**place, "request": prepared.shown})
-        request = replace(
-            prepared.request, idempotency_key=self._identity(f"{len(self._calls)}:{self._calls[-1].attempts}")
-        )
+        request = replace(prepared.request, place=self._place(attempt=self._calls[-1].attempts))
         return (yield from self._invoke(Invoke(request)))
 
     def _outcome(self, outcome: Outcome) -> _Fires:
@@ -451,7 +449,7 @@ class Run:
         told = self._scope.result
         request = self._requests.sink(sink.tool, None if told is None else told.value, args)
         event = str((self._scope.event or {}).get("name"))
-        request = replace(request, idempotency_key=self._identity(f"{len(self._calls)}:{event}:{sink.place}"))
+        request = replace(request, place=self._place(sink=f"{event}:{sink.place}"))
         outcome = yield from self._invoke(Invoke(request, sink=True))
         if outcome.error is not None:
             cause = outcome.error if isinstance(outcome.error, dict) else {}
@@ -487,9 +485,8 @@ class Run:
         reply = yield Wait(seconds)
         self._scope.time = reply.time
 
-    def _identity(self, place: str) -> str:
-        """TOO-10."""
-        return f"{self._scope.info.execution_id}:{self.key.identity()}:0:{place}"
+    def _place(self, attempt: int = 0, sink: str = "") -> CallPlace:
+        return CallPlace(self.key.identity(), 0, len(self._calls), attempt, sink)
 
     def _emit(self, name: str, data: dict[str, Json]) -> None:
         self._listener(Event(name, self._scope.time, self.step.name, self.key, data))

@@ -107,7 +107,7 @@ class Step(BaseOperator):
         from noetl.runtime.tools import ToolBox
 
         toolbox = ToolBox(_credentials(), folder=Path(self.dag.fileloc).parent)
-        runner = replaying(toolbox, info.execution_id, os.environ)
+        runner = replaying(toolbox, os.environ)
         try:
             return await run_one(workflow, self.step, tokens, info, runner, SystemClock(), self._show)
         finally:

@@ -62,7 +62,7 @@ def here(name: str, workflow: ir.Workflow, kept: Path) -> Side:
 
         async def run() -> dict[str, Json]:
             toolbox = ToolBox(MappedCredentials({}), folder=FOLDER, environ={"NOETL_HTTP_MAP": mapped(probe)})
-            recorder = Recorder(toolbox, execution_id)
+            recorder = Recorder(toolbox)
             try:
                 execution = await execute(workflow, {}, ExecutionInfo(execution_id, {}), recorder, SystemClock())
             finally:

@@ -18,7 +18,7 @@ from noetl.errors import UnsupportedByTarget
 from noetl.runtime.commands import Invoke, Reply
 from noetl.runtime.embedded import silent
 from noetl.runtime.engine import Execution, Issued
-from noetl.runtime.replay import VARIABLE, place
+from noetl.runtime.replay import VARIABLE
 from noetl.runtime.scope import ExecutionInfo
 from noetl.targets.airflow import TARGET
 from noetl.targets.base import Source
@@ -59,7 +59,7 @@ def expected(playbook: Playbook) -> tuple[dict[str, Json], dict[str, Json]]:
         issued = waiting.pop()
         outcome = None
         if isinstance(issued.command, Invoke):
-            where = place(issued.command.request, ID)
+            where = str(issued.command.request.place)
             outcome = playbook.script.outcome(where)
             outcomes[where] = asdict(outcome)
         waiting += execution.apply(issued.number, Reply(TIME, outcome))

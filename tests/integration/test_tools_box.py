@@ -18,7 +18,7 @@ from noetl.compiler.values import MISSING, SecretRef, SecretText
 from noetl.conformance.probe import Probe, Reply, Seen
 from noetl.errors import UsageError
 from noetl.runtime.credentials import EnvironmentCredentials, MappedCredentials
-from noetl.runtime.ports import Credentials, Outcome, ToolCall
+from noetl.runtime.ports import NOWHERE, Credentials, Outcome, ToolCall
 from noetl.runtime.redaction import MASK
 from noetl.runtime.tools import RUNNERS, ToolBox
 
@@ -27,7 +27,7 @@ CANARY = 'c4n4ry "ä\\'
 
 
 def tool(kind: str, args: Mapping[str, object] | None = None, **fields: object) -> ToolCall:
-    return ToolCall(kind, fields, args or {}, lambda _: MISSING, list, "s", "k", 20.0)
+    return ToolCall(kind, fields, args or {}, lambda _: MISSING, list, "s", "e", NOWHERE, 20.0)
 
 
 def run(

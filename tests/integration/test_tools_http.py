@@ -20,7 +20,7 @@ from noetl.compiler.ir import Json
 from noetl.compiler.values import MISSING
 from noetl.conformance.probe import Probe, Reply, Script, Seen
 from noetl.runtime.credentials import MappedCredentials
-from noetl.runtime.ports import Outcome, ToolCall
+from noetl.runtime.ports import CallPlace, Outcome, ToolCall
 from noetl.runtime.tools import ToolBox
 
 JSON = {"content-type": "application/json"}
@@ -31,7 +31,8 @@ STORE: Mapping[str, Json] = {
 
 
 def http(url: str, *, timeout: float | None = 10.0, **fields: object) -> ToolCall:
-    return ToolCall("http", {"url": url, **fields}, {}, lambda _: MISSING, list, "s", "exec:0.1:2:3", timeout)
+    place = CallPlace("0.1", 0, 2, 3)
+    return ToolCall("http", {"url": url, **fields}, {}, lambda _: MISSING, list, "s", "exec", place, timeout)
 
 
 def run(*calls: ToolCall, environ: Mapping[str, str] | None = None, together: bool = False) -> list[Outcome]:
@@ -98,7 +99,7 @@ def test_what_is_sent() -> None:
     assert (sent.method, sent.label, sent.query) == ("PATCH", "a b/ä", {"p": "x&y", "l": ["1", "2"]})
     assert sent.json() == {"big": 2**70, "text": "{{ x }} \u2028"}
     assert sent.headers["x-text"].encode("latin-1").decode() == "ä"
-    assert (sent.headers["idempotency-key"], sent.headers["x-key"]) == ("exec:0.1:2:3", "key-abc-123")
+    assert (sent.headers["idempotency-key"], sent.headers["x-key"]) == ("exec:0.1:0:2:3", "key-abc-123")
     assert "x-null" not in sent.headers
     assert (plain.method, plain.body, "content-type" in plain.headers) == ("GET", b"", False)
     assert plain.headers["user-agent"].startswith("noetl/")

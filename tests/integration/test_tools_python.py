@@ -16,7 +16,7 @@ import pytest
 from noetl.compiler.ir import Json
 from noetl.compiler.values import MISSING
 from noetl.runtime.credentials import MappedCredentials
-from noetl.runtime.ports import Outcome, ToolCall
+from noetl.runtime.ports import NOWHERE, Outcome, ToolCall
 from noetl.runtime.tools import ToolBox
 
 
@@ -37,7 +37,8 @@ def python(
         lambda n: names.get(n, MISSING),
         lambda: names,
         step,
-        "k",
+        "e",
+        NOWHERE,
         timeout,
     )
 
@@ -545,10 +546,10 @@ RUNNER = """
 import asyncio, sys
 from noetl.compiler.values import MISSING
 from noetl.runtime.credentials import MappedCredentials
-from noetl.runtime.ports import ToolCall
+from noetl.runtime.ports import NOWHERE, ToolCall
 from noetl.runtime.tools import ToolBox
 code = "import os\\nopen(note, 'w').write(str(os.getpid()))\\nwhile True: pass"
-call = ToolCall("python", {"code": code}, {"note": sys.argv[1]}, lambda name: MISSING, list, "s", "k")
+call = ToolCall("python", {"code": code}, {"note": sys.argv[1]}, lambda name: MISSING, list, "s", "e", NOWHERE)
 async def main():
     await ToolBox(MappedCredentials({})).call(call)
 asyncio.run(main())

@@ -16,7 +16,6 @@ from noetl.runtime.commands import Command, Invoke, Reply
 from noetl.runtime.embedded import silent
 from noetl.runtime.engine import Execution, Issued
 from noetl.runtime.packet import Token
-from noetl.runtime.replay import place
 from noetl.runtime.run import Run, RunEnd
 from noetl.runtime.scope import ExecutionInfo
 from noetl.runtime.starting import first_token
@@ -31,7 +30,7 @@ INFO = ExecutionInfo("drawn", {})
 
 
 def reply(playbook: Playbook, command: Command) -> Reply:
-    outcome = playbook.script.outcome(place(command.request, "drawn")) if isinstance(command, Invoke) else None
+    outcome = playbook.script.outcome(str(command.request.place)) if isinstance(command, Invoke) else None
     return Reply(TIME, outcome)
 
 

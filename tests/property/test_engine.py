@@ -17,7 +17,6 @@ from noetl.runtime.commands import Invoke, Reply
 from noetl.runtime.embedded import silent
 from noetl.runtime.engine import Execution, Issued
 from noetl.runtime.packet import Token
-from noetl.runtime.replay import place
 from noetl.runtime.scope import ExecutionInfo
 
 TIME = "2026-01-01T00:00:00.000000+00:00"
@@ -36,7 +35,7 @@ def run(playbook: Playbook, choose: Callable[[int], int], carry: bool = False) -
         issued = waiting.pop(choose(len(waiting)))
         outcome = None
         if isinstance(issued.command, Invoke):
-            outcome = playbook.script.outcome(place(issued.command.request, "drawn"))
+            outcome = playbook.script.outcome(str(issued.command.request.place))
         waiting += execution.apply(issued.number, Reply(TIME, outcome))
     assert execution.ended
     summary = execution.summary()

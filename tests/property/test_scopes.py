@@ -20,7 +20,6 @@ from noetl.conformance.strategies import Playbook, playbooks
 from noetl.runtime.commands import Invoke, Reply
 from noetl.runtime.embedded import silent
 from noetl.runtime.engine import Execution, Issued
-from noetl.runtime.replay import place
 from noetl.runtime.scope import ExecutionInfo
 
 TIME = "2026-01-01T00:00:00.000000+00:00"
@@ -138,6 +137,6 @@ def test_what_is_told_to_be_unbound_is_unbound(playbook: Playbook, seed: int) ->
             issued = waiting.pop(chance.randrange(len(waiting)))
             outcome = None
             if isinstance(issued.command, Invoke):
-                outcome = playbook.script.outcome(place(issued.command.request, "drawn"))
+                outcome = playbook.script.outcome(str(issued.command.request.place))
             waiting += execution.apply(issued.number, Reply(TIME, outcome))
     assert wrong == []

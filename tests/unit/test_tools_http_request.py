@@ -9,7 +9,7 @@ import pytest
 from noetl.compiler.ir import Json
 from noetl.compiler.values import MISSING
 from noetl.runtime.credentials import MappedCredentials
-from noetl.runtime.ports import CredentialMissing, ToolCall
+from noetl.runtime.ports import CallPlace, CredentialMissing, ToolCall
 from noetl.runtime.redaction import Redactor
 from noetl.runtime.tools.failure import CallFailed
 from noetl.runtime.tools.http_request import Prepared, prepare
@@ -27,7 +27,8 @@ STORE: Mapping[str, Json] = {
 
 
 def prepared(**fields: object) -> Prepared:
-    call = ToolCall("http", {"url": "http://h/p", **fields}, {}, lambda _: MISSING, list, "s", "e:1:1:1")
+    place = CallPlace("1", 0, 1, 1)
+    call = ToolCall("http", {"url": "http://h/p", **fields}, {}, lambda _: MISSING, list, "s", "e", place)
     return prepare(call, Vault(MappedCredentials(STORE), Redactor()))
 
 
@@ -119,7 +120,7 @@ def test_another_type_still_carries_json() -> None:
 
 
 def test_an_idempotency_key_where_the_tool_says_so() -> None:
-    assert prepared(idempotency_key=True).headers == {"idempotency-key": "e:1:1:1"}
+    assert prepared(idempotency_key=True).headers == {"idempotency-key": "e:1:0:1:1"}
     assert prepared(idempotency_key=False).headers == {}
 
 
