@@ -7,11 +7,14 @@ so that nothing silently takes its name for its value. Once the template has run
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from typing import Literal, NoReturn, TypeAlias
 
 from noetl.errors import NoetlError
+
+from .ir import Json
 
 
 class SecretMisuse(NoetlError):
@@ -20,13 +23,18 @@ class SecretMisuse(NoetlError):
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
-    """One secret by name: `secret.NAME`, or with a field `keychain.NAME.FIELD`."""
+    """One secret by name: `secret.NAME`, `keychain.NAME.FIELD`, or what a `secrets` tool answered, and its fields."""
 
     name: str
     field: str | None = None
+    provider: str | None = None
+    """Where a `secrets` tool looks for it; None for the two roots."""
+    entry: Mapping[str, object] | None = attribute(default=None, compare=False, repr=False)
+    """The playbook's entry of `keychain`, its templates rendered (TOO-11)."""
 
     def __str__(self) -> str:
-        return f"<secret {self.name}>" if self.field is None else f"<keychain {self.name}.{self.field}>"
+        root = "secret" if self.field is None or self.provider is not None else "keychain"
+        return f"<{root} {self.name}>" if self.field is None else f"<{root} {self.name}.{self.field}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +77,18 @@ def _open_part(part: Part, resolve: Callable[[SecretRef], str]) -> str:
     return b64encode(part.text.open(resolve).encode()).decode()
 
 
+def _no_entry(_name: str) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class SecretNames:
     """What the roots `secret` and `keychain` are in a scope: any name below them is a secret."""
 
     root: Literal["secret", "keychain"]
     name: str | None = None
+    entries: Callable[[str], Mapping[str, object] | None] = attribute(default=_no_entry, compare=False, repr=False)
+    """The playbook's entry of `keychain` with a name."""
 
     def __str__(self) -> str:
         return self.root if self.name is None else f"{self.root}.{self.name}"
@@ -84,8 +98,8 @@ class SecretNames:
         if self.root == "secret":
             return Sealed((SecretRef(name),))
         if self.name is None:
-            return SecretNames("keychain", name)
-        return Sealed((SecretRef(self.name, name),))
+            return SecretNames("keychain", name, self.entries)
+        return Sealed((SecretRef(self.name, name, entry=self.entries(self.name)),))
 
 
 def _misuse(_self: object, *_others: object) -> NoReturn:
@@ -120,6 +134,27 @@ class Sealed:
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _misuse
     __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = _misuse
     __mod__ = __rmod__ = __pow__ = __rpow__ = _misuse
+
+
+class Reference(Sealed):
+    """What a `secrets` tool answered, as a running template sees it: a secret, and its fields by name (TOO-7).
+
+    That a result is one is told by its kind (VAL-2), so no data can pass for it.
+    """
+
+    __slots__ = ("envelope",)
+
+    def __init__(self, envelope: Mapping[str, Json]) -> None:
+        self.envelope = envelope
+        """`{provider, name}`: what of it may be shown and kept."""
+        super().__init__((self._reference(None),))
+
+    def read(self, name: str) -> Sealed:
+        """Itself for the forgiving reads `data` and `result` (TPL-9), else the field of the secret with this name."""
+        return self if name in ("data", "result") else Sealed((self._reference(name),))
+
+    def _reference(self, name: str | None) -> SecretRef:
+        return SecretRef(str(self.envelope.get("name")), name, str(self.envelope.get("provider") or ""))
 
 
 def _parts(value: object) -> tuple[Part, ...]:

@@ -16,7 +16,7 @@ from noetl.errors import ExecutionError
 
 from .ir import Json
 from .jsonable import MAX_DEPTH, MAX_DIGITS, Foreign, NotSerializable, convert, convert_map, refuse, to_json
-from .secrets import Encoded, Sealed, SecretMisuse, SecretNames, SecretRef, SecretText
+from .secrets import Encoded, Reference, Sealed, SecretMisuse, SecretNames, SecretRef, SecretText
 
 __all__ = [
     "MAX_DEPTH",
@@ -43,7 +43,7 @@ __all__ = [
 
 _FALSE_TEXTS: Final = frozenset(("false", "0", "no", "off", "none", "null", ""))
 
-Kind: TypeAlias = Literal["http", "sql", "plain"]
+Kind: TypeAlias = Literal["http", "sql", "secret", "plain"]
 
 
 class TemplateFailed(ExecutionError):
@@ -142,6 +142,8 @@ class View(Mapping[object, object]):
 
 def view(kind: Kind, value: Json) -> object:
     """What templates see as the root value `value` of this kind; only maps need a view."""
+    if kind == "secret" and isinstance(value, dict):
+        return Reference(value)
     return View(kind, value) if isinstance(value, dict) else value
 
 
@@ -208,4 +210,6 @@ def _unwrap(value: object, depth: int, again: Foreign) -> Json:
 def _masked(value: object, depth: int, again: Foreign) -> Json:
     if isinstance(value, SecretRef | SecretText):
         return str(value)
+    if isinstance(value, Reference):
+        return convert(dict(value.envelope), depth, again)
     return _unwrap(value, depth, again)

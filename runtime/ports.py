@@ -12,7 +12,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 from noetl.compiler.ir import Json
 from noetl.errors import ExecutionError
 
-ResultKind: TypeAlias = Literal["http", "sql", "plain"]
+ResultKind: TypeAlias = Literal["http", "sql", "secret", "plain"]
 """The kind that a result keeps beside its JSON (VAL-2)."""
 
 
@@ -75,6 +75,8 @@ class Outcome:
     """The kind of `response` and of `answered`."""
     stdout: str = ""
     """What python code printed; bounded, never part of a result."""
+    stderr: str = ""
+    """What it wrote to its standard error, likewise."""
     answered: Json | None = None
     """The envelope of an http call that failed but was answered: bound as `response` beside the error (RUL-4)."""
 

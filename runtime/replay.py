@@ -60,6 +60,7 @@ class Replayer:
             error=kept["error"],
             view=cast(ResultKind, kept["view"]),
             stdout=str(kept["stdout"]),
+            stderr=str(kept.get("stderr", "")),
             answered=kept["answered"],
         )
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from noetl.compiler.expr import NOW
 from noetl.compiler.ir import RESERVED, Json
-from noetl.compiler.values import MISSING, SecretNames, plain, view
+from noetl.compiler.values import MISSING, SecretNames, mask, view
 
+from .keychain import Keychain
 from .packet import Packet, Result
 
 
@@ -81,11 +82,11 @@ class Scope:
         return list(dict.fromkeys([*roots, *self.args, *own, *self.results, *self.store, "steps"]))
 
     def plain(self, name: str) -> object:
-        """The JSON value of a name for a python tool, or MISSING. Secrets are never given to code by name."""
+        """The JSON value of a name for a python tool, or MISSING. Of a secret, code is given no more than the name."""
         if name in ("secret", "keychain"):
             return MISSING
         value = self.lookup(name)
-        return value if value is MISSING else plain(value)
+        return value if value is MISSING else mask(value)
 
     def _root(self, name: str) -> object:
         found: object = MISSING
@@ -113,10 +114,15 @@ class Scope:
             case "secret":
                 found = SecretNames("secret")
             case "keychain":
-                found = MISSING if self.keychain is None else SecretNames("keychain")
+                found = self._keychain()
             case "spec":
                 found = MISSING if self.spec is None else self.spec
         return found
+
+    def _keychain(self) -> object:
+        if self.keychain is None:
+            return MISSING
+        return SecretNames("keychain", entries=Keychain(self.keychain, self).entry)
 
     def _steps(self) -> dict[str, object]:
         found = {step: view(result.kind, result.value) for step, result in self.results.items()}

@@ -168,24 +168,24 @@ def _try_statements(parsed: Parsed) -> None:
 class _Compiled:
     """The code of one source, made once."""
 
-    __slots__ = ("native", "root", "secrets")
+    __slots__ = ("native", "root")
 
     def __init__(self, parsed: Parsed) -> None:
         self.native = parsed.native
-        self.secrets = any(read.name in ("keychain", "secret") for read in parsed.found.reads)
         namespace: dict[str, object] = {"environment": SANDBOX}
         exec(compile(SANDBOX.compile(parsed.root, raw=True), "<template>", "exec"), namespace)
         self.root = cast(_Root, namespace["root"])
 
     def run(self, scope: Scope) -> object:
-        chunks = self.root(ScopeContext(SANDBOX, scope))
+        context = ScopeContext(SANDBOX, scope)
+        chunks = self.root(context)
         if not self.native:
             made = joined(chunks)
             return made if isinstance(made, str) else made.unsealed()
         value = next(chunks)
         if isinstance(value, Markup):
             return str(value)
-        return unsealed(value) if self.secrets else value
+        return unsealed(value) if context.sealed else value
 
 
 @lru_cache(_CACHE)

@@ -24,7 +24,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS
 from jinja2.utils import Cycler, Joiner, Namespace, missing, pass_context, pass_environment, pass_eval_context
 
-from noetl.compiler.secrets import Sealed, SecretMisuse, SecretNames
+from noetl.compiler.secrets import Reference, Sealed, SecretMisuse, SecretNames
 from noetl.compiler.values import MISSING, Undefined, View, plain
 
 from . import bounds
@@ -58,6 +58,8 @@ class ScopeContext(Context):
     def __init__(self, environment: Sandbox, scope: Scope) -> None:
         self.environment = environment
         self.scope = scope
+        self.sealed = False
+        """Whether the template was given something that is, or may hold, a secret."""
         self.parent = {}
         self.vars = {}
         self.exported_vars = set()
@@ -71,6 +73,8 @@ class ScopeContext(Context):
         if key in self.vars:
             return self.vars[key]
         found = self.scope.lookup(key)
+        if isinstance(found, Sealed | SecretNames) or key == "steps":
+            self.sealed = True
         return missing if found is MISSING else found
 
     def derived(self, locals: Mapping[str, object] | None = None) -> ScopeContext:
@@ -154,7 +158,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
                 return found
         elif isinstance(obj, JinjaUndefined):
             return obj
-        elif isinstance(obj, SecretNames):
+        elif isinstance(obj, SecretNames | Reference):
             return obj.read(attribute)
         elif isinstance(obj, Sealed):
             raise SecretMisuse
