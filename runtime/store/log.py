@@ -73,7 +73,7 @@ class Log:
     """A journal of many executions. Belongs to one thread; flushes of its own need a running event loop."""
 
     def __init__(self, database: Database, *, create: bool = True, mocked: bool = False) -> None:
-        """UsageError where there is no log (without `create`) or one of another version; the database is then closed."""
+        """UsageError where there is no log (without `create`) or one of another version; closes the database then."""
         self._database = database
         self.mocked = mocked
         """Whether executions that are opened take their outcomes from a script."""
