@@ -41,16 +41,17 @@ class Compilation:
         return all(found.severity is not Severity.ERROR for found in self.diagnostics)
 
 
-def compile_source(data: bytes | str, path: str, *, check: bool = True) -> Compilation:
+def compile_source(data: bytes | str, path: str, *, check: bool = True, everything: bool = False) -> Compilation:
     """Read, check and lower one playbook; never raises on its text. `path` is what diagnostics call it.
 
-    Without `check` only its structure is looked at, as where it was checked before.
+    Without `check` only its structure is looked at, as where it was checked before. `everything` adds the checks that
+    are off by default.
     """
     with _without_collection():
-        return _compile(data, path, check)
+        return _compile(data, path, check, everything)
 
 
-def _compile(data: bytes | str, path: str, check: bool) -> Compilation:
+def _compile(data: bytes | str, path: str, check: bool, everything: bool) -> Compilation:
     parsed = source.parse(data, path)
     if parsed.root is None:
         return Compilation(path, parsed.text, None, None, None, tuple(in_order(parsed.diagnostics)))
@@ -69,7 +70,8 @@ def _compile(data: bytes | str, path: str, check: bool) -> Compilation:
 
         facts = passes.analyse(workflow)
         refused = any(d.severity is Severity.ERROR for d in found)
-        found += checks.run(Checked(path, parsed.text, parsed.root, document, workflow, facts, refused))
+        checked = Checked(path, parsed.text, parsed.root, document, workflow, facts, refused)
+        found += checks.run(checked, everything=everything)
     return Compilation(path, parsed.text, document, workflow, facts, tuple(in_order(found)))
 
 

@@ -40,7 +40,8 @@ def registry() -> tuple[Check, ...]:
     return tuple(sorted((cast(Check, module) for module in modules), key=lambda check: check.KIND.code))
 
 
-def run(playbook: Checked) -> Iterator[Diagnostic]:
-    """The findings of all checks."""
+def run(playbook: Checked, *, everything: bool = False) -> Iterator[Diagnostic]:
+    """The findings of all checks; with `everything` also of those that are off by default."""
     for check in registry():
-        yield from islice(check.check(playbook), MAX_FOUND)
+        if everything or check.KIND.default:
+            yield from islice(check.check(playbook), MAX_FOUND)

@@ -76,6 +76,8 @@ class Kind:
     name: str
     severity: Severity
     summary: str
+    default: bool = True
+    """Whether it is looked for where nobody asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,9 @@ class Diagnostic:
 _REGISTRY: dict[str, Kind] = {}
 
 
-def kind(code: str, name: str, severity: Severity, summary: str) -> Kind:
+def kind(code: str, name: str, severity: Severity, summary: str, *, default: bool = True) -> Kind:
     """Register a kind of diagnostic; a code or name that is taken is a `ValueError`."""
-    made = Kind(code, name, severity, summary)
+    made = Kind(code, name, severity, summary, default)
     for other in _REGISTRY.values():
         if other != made and (other.code == code or other.name == name):
             raise ValueError(f"diagnostic {code} {name} clashes with {other.code} {other.name}")
