@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import accumulate
 from typing import Final
 
@@ -13,6 +14,7 @@ from . import ir
 from .expr import analysis
 from .nodes import Scalar
 from .parts import overrides_of_step, tools_of_step, tools_of_task
+from .signature import Parameter, Signature, signature
 
 _TEMPLATE: Final = re.compile(r"\{\{(.+?)\}\}")
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
@@ -76,6 +78,16 @@ class Code:
             if isinstance(node, ast.JoinedStr):
                 end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
                 yield self._offset(node.lineno, node.col_offset), self._offset(end_line, end_column)
+
+    @cached_property
+    def main(self) -> Signature | None:
+        """The signature of `main`; None of bare code, and of code that does not parse."""
+        return None if self.tree is None else signature(self.tree)
+
+    def place(self, parameter: Parameter) -> tuple[int, int]:
+        """Where a parameter of `main` stands in the text."""
+        start = self._offset(parameter.line, parameter.column)
+        return start, start + len(parameter.name)
 
     def _offset(self, line: int, column: int) -> int:
         """A place of the syntax tree, which counts bytes in a line, as an offset in the text."""

@@ -9,18 +9,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
+from noetl.compiler.signature import Parameter, signature, statements
+
+__all__ = ["RESULT", "Form", "Parameter", "Program", "read_program"]
+
 Form: TypeAlias = Literal["main", "bare", "returns"]
 """`main(...)` is called, or the code itself is the tool; `returns` is bare code with a `return` of its own."""
 RESULT: Final = "result"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of `main`."""
-
-    name: str
-    positional_only: bool
-    required: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +41,13 @@ def read_program(code: str) -> Program:
             tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Program("bare")
-    statements = list(_statements(tree))
-    mains = [s for s in statements if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef) and s.name == "main"]
-    if mains:
-        arguments = max(mains, key=lambda main: main.lineno).args
-        return Program("main", tuple(_parameters(arguments)), arguments.kwarg is not None)
-    returns = any(isinstance(statement, ast.Return) for statement in statements)
+    main = signature(tree)
+    if main is not None:
+        return Program("main", main.parameters, main.takes_any)
+    returns = any(isinstance(statement, ast.Return) for statement in statements(tree))
     return Program(
         "returns" if returns else "bare", reads=frozenset(_reads(tree)), assigns_result=_assigns(tree, RESULT)
     )
-
-
-def _statements(tree: ast.AST) -> Iterator[ast.stmt]:
-    """The statements that run with a module, a function or a class, in no order; not those of scopes inside it."""
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        for node in ast.iter_child_nodes(waiting.pop()):
-            if isinstance(node, ast.stmt):
-                yield node
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.expr):
-                waiting.append(node)
-
-
-def _parameters(arguments: ast.arguments) -> Iterator[Parameter]:
-    positional = [*arguments.posonlyargs, *arguments.args]
-    first_default = len(positional) - len(arguments.defaults)
-    for index, argument in enumerate(positional):
-        yield Parameter(argument.arg, index < len(arguments.posonlyargs), index < first_default)
-    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        yield Parameter(argument.arg, positional_only=False, required=default is None)
 
 
 def _reads(tree: ast.Module) -> Iterator[str]:
@@ -99,7 +72,7 @@ def _assigns(tree: ast.Module, name: str) -> bool:
         if counts and _binds(node) == name:
             return True
         if isinstance(node, _SCOPE):
-            counts = any(isinstance(s, ast.Global) and name in s.names for s in _statements(node))
+            counts = any(isinstance(s, ast.Global) and name in s.names for s in statements(node))
         own = [node.target] if isinstance(node, ast.comprehension) else []
         waiting += [(child, counts and child not in own) for child in ast.iter_child_nodes(node)]
     return False
