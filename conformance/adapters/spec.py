@@ -1,0 +1,76 @@
+"""Runs a case on the spec (`conformance.spec`) with the real tools; what it sees has no log."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from noetl.compiler.document import Document
+from noetl.compiler.frontend import compile_source
+from noetl.runtime.capabilities import refusals
+from noetl.runtime.credentials import MappedCredentials
+from noetl.runtime.tools import ToolBox
+
+from ..case import Case
+from ..observation import Observation
+from ..probe import Probe
+from ..spec import Limits, interpret
+
+MAIN = "playbook.yaml"
+
+
+class Elapsing:
+    """A time that only waits move; starts at 2026-01-01T00:00:00Z."""
+
+    def __init__(self) -> None:
+        self.elapsed = 0.0
+        """Seconds waited so far."""
+
+    def now(self) -> str:
+        """ISO 8601 in UTC."""
+        return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.elapsed)).isoformat(timespec="microseconds")
+
+    def wait(self, seconds: float) -> None:
+        """Jump ahead."""
+        self.elapsed += max(0.0, seconds)
+
+
+def observe(case: Case, limits: Limits | None = None) -> Observation:
+    """Run the case; a playbook that is refused gives its diagnostics."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, text in case.files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+        compilation = compile_source(case.text(), MAIN)
+        if not compilation.ok or compilation.workflow is None or compilation.document is None:
+            return Observation(None, compilation.diagnostics)
+        if refused := refusals(compilation.workflow, MAIN):
+            return Observation(None, refused)
+        return _observe(case, compilation.document, folder, limits)
+
+
+def _observe(case: Case, document: Document, folder: Path, limits: Limits | None) -> Observation:
+    main = case.main or MAIN
+    playbooks: dict[str, Document | str] = {**(case.playbooks or {}), main: document}
+    elapsing = Elapsing()
+    # To the probe waits take the time that they say, so that gaps can be judged.
+    with Probe(case.probe, clock=lambda: time.monotonic() + elapsing.elapsed) as probe, asyncio.Runner() as runner:
+        toolbox = ToolBox(MappedCredentials(dict(case.credentials)), folder=folder)
+        try:
+            summary = interpret(
+                playbooks,
+                main,
+                {**case.payload, "probe": probe.url},
+                lambda call: runner.run(toolbox.call(call)),
+                execution_id="case",
+                env=case.env,
+                time=elapsing,
+                limits=limits,
+            )
+            return Observation(summary, (), probe.requests, sequential=True)
+        finally:
+            runner.run(toolbox.close())
