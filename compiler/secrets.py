@@ -30,7 +30,7 @@ class SecretRef:
     provider: str | None = None
     """Where a `secrets` tool looks for it; None for the two roots."""
     entry: Mapping[str, object] | None = attribute(default=None, compare=False, repr=False)
-    """The playbook's entry of `keychain`, its templates rendered (TOO-11)."""
+    """The playbook's entry of `keychain`, its templates rendered (TOO-11); of a `secrets` tool what it answered."""
 
     def __str__(self) -> str:
         root = "secret" if self.field is None or self.provider is not None else "keychain"
@@ -146,7 +146,7 @@ class Reference(Sealed):
 
     def __init__(self, envelope: Mapping[str, Json]) -> None:
         self.envelope = envelope
-        """`{provider, name}`: what of it may be shown and kept."""
+        """`{provider, name, auth?}`: names, which may be shown and kept."""
         super().__init__((self._reference(None),))
 
     def read(self, name: str) -> Sealed:
@@ -154,7 +154,8 @@ class Reference(Sealed):
         return self if name in ("data", "result") else Sealed((self._reference(name),))
 
     def _reference(self, name: str | None) -> SecretRef:
-        return SecretRef(str(self.envelope.get("name")), name, str(self.envelope.get("provider") or ""))
+        provider = str(self.envelope.get("provider") or "")
+        return SecretRef(str(self.envelope.get("name")), name, provider, self.envelope)
 
 
 def _parts(value: object) -> tuple[Part, ...]:

@@ -33,7 +33,7 @@ STRUCTURAL: Final = frozenset({"kind", "assert"})
 
 _COMMON: Final = frozenset({"args", "auth", "credentials", "timeout"})
 _SCRIPTED: Final = frozenset({"script"})
-_HTTP: Final = frozenset({"method", "url", "headers", "params", "body"}) | BOOLEANS
+_HTTP: Final = frozenset({"method", "url", "headers", "params", "body", "body_b64"}) | BOOLEANS
 _SQL: Final = frozenset({"command", "command_b64", "params", "database", "table", "mode", "key", "data"}) | _SCRIPTED
 _PYTHON: Final = frozenset({"code", "code_b64", "libs", "data"}) | _SCRIPTED
 _WITH: Final = {"with": "args"}
@@ -117,7 +117,7 @@ def reads_result(sink: Tool) -> bool:
     empty = args is None or (isinstance(args, Const) and not args.value)
     match sink.kind:
         case "http":
-            return "body" not in given and _may_have_body(sink.fields.get("method"))
+            return not given & {"body", "body_b64"} and _may_have_body(sink.fields.get("method"))
         case "python":
             named = args is not None and _has(args, "data")
             return "data" not in given and not named

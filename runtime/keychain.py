@@ -1,4 +1,4 @@
-"""The playbook's `keychain` as templates see it (TOO-11): entries by name, their own templates rendered, nothing opened.
+"""The `keychain` of a playbook as templates see it (TOO-11): entries by name, rendered, nothing in them opened.
 
 In scope of an entry's templates are `workload`, `execution_id`, `job`, `env`, `spec`, `now()`, `secret` and `keychain`
 with its other entries: what is the same for every run of the execution.

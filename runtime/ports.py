@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
 from noetl.compiler.ir import Json
 from noetl.errors import ExecutionError
@@ -80,6 +80,27 @@ class Outcome:
     answered: Json | None = None
     """The envelope of an http call that failed but was answered: bound as `response` beside the error (RUL-4)."""
 
+    def to_json(self) -> dict[str, Json]:
+        """As JSON; what is as usual is left out."""
+        kept: dict[str, Json] = {"response": self.response}
+        usual = Outcome()
+        for name in ("error", "view", "stdout", "stderr", "answered"):
+            if (value := getattr(self, name)) != getattr(usual, name):
+                kept[name] = value
+        return kept
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Json]) -> Outcome:
+        """The outcome written by `to_json`."""
+        return cls(
+            response=kept["response"],
+            error=kept.get("error"),
+            view=cast(ResultKind, kept.get("view", "plain")),
+            stdout=str(kept.get("stdout", "")),
+            stderr=str(kept.get("stderr", "")),
+            answered=kept.get("answered"),
+        )
+
 
 class ToolRunner(Protocol):
     """Runs tools. One runner belongs to one event loop."""
@@ -141,4 +162,13 @@ class Credentials(Protocol):
 
     def get(self, name: str) -> Credential:
         """The credential called `name`; CredentialMissing, which names it, if there is none."""
+        ...
+
+
+@runtime_checkable
+class FarCredentials(Credentials, Protocol):
+    """A store whose answers take time: they are fetched before they are asked for."""
+
+    async def fetch(self, name: str) -> None:
+        """Have the credential called `name` ready for `get`; CredentialMissing if it cannot be had."""
         ...

@@ -14,10 +14,12 @@ from noetl.compiler.values import NotSerializable, to_json
 from noetl.runtime.ports import CredentialMissing, Outcome
 from noetl.runtime.redaction import Redactor
 
+from .auth import names_in
 from .failure import CallFailed, clean
 from .http_map import VARIABLE, HttpMap
 from .kind import Attempt, Place, Printed
 from .vault import Vault
+from .web import Web
 
 if TYPE_CHECKING:
     from noetl.compiler.ir import Json
@@ -29,6 +31,7 @@ RUNNERS: Final[Mapping[str, str]] = {
     "event_log": "noetl.runtime.tools.event_log",
     "http": "noetl.runtime.tools.http",
     "python": "noetl.runtime.tools.python",
+    "secrets": "noetl.runtime.tools.secrets",
 }
 """The module of each kind, imported at the first call of that kind; it has `make(place: Place) -> KindRunner`."""
 
@@ -50,17 +53,16 @@ class ToolBox:
         """UsageError if `NOETL_HTTP_MAP` of `environ` (default: the process's) is malformed."""
         environ = os.environ if environ is None else environ
         self._redactor = Redactor()
-        self._place = Place(
-            Vault(credentials, self._redactor), folder or Path(), environ, HttpMap.parse(environ.get(VARIABLE, ""))
-        )
+        self._web = Web(HttpMap.parse(environ.get(VARIABLE, "")))
+        self._place = Place(Vault(credentials, self._redactor, self._web), folder or Path(), environ, self._web)
         self._modules = runners
         self._runners: dict[str, KindRunner] = {}
 
     async def call(self, request: ToolCall) -> Outcome:
         """Make one attempt; whatever goes wrong in the tool is the outcome's error. No known secret is in any of it."""
-        printed = Printed()
+        streams: list[Printed] = []
         try:
-            outcome = await self._attempt(request, printed)
+            outcome = await self._attempt(request, streams)
             outcome = replace(
                 outcome,
                 response=to_json(outcome.response),
@@ -73,22 +75,27 @@ class ToolBox:
             outcome = _failed(failure)
         except Exception as failure:  # a tool must not be able to end an execution
             outcome = _failed(failure)
-        return self._redacted(replace(outcome, stdout=printed.text()))
+        written = [stream.text(self._redactor.text) for stream in streams] or ["", ""]
+        return replace(self._redacted(outcome), stdout=written[0], stderr=written[1])
 
     async def close(self) -> None:
         """End the processes and connections of every kind that was used."""
         while self._runners:
             _, runner = self._runners.popitem()
             await runner.close()
+        await self._web.close()
 
-    async def _attempt(self, request: ToolCall, printed: Printed) -> Outcome:
+    async def _attempt(self, request: ToolCall, streams: list[Printed]) -> Outcome:
         runner = self._runner(request.kind)
         vault = self._place.vault
-        opened = replace(request, fields=vault.opened(request.fields), args=vault.opened(request.args))
+        opened = replace(request, fields=await vault.opened(request.fields), args=await vault.opened(request.args))
+        await vault.fetch(names_in(opened.fields))
         seconds = runner.default_timeout if request.timeout is None else request.timeout
         try:
             async with asyncio.timeout(None) as limit:
-                return await runner.call(opened, Attempt(limit, seconds, printed))
+                attempt = Attempt(limit, seconds)
+                streams += (attempt.stdout, attempt.stderr)
+                return await runner.call(opened, attempt)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -112,7 +119,6 @@ class ToolBox:
             response=take_out(outcome.response),
             error=take_out(outcome.error),
             answered=take_out(outcome.answered),
-            stdout=self._redactor.text(outcome.stdout),
         )
 
 

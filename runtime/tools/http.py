@@ -2,60 +2,64 @@
 
 from __future__ import annotations
 
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
 import httpx
 
-import noetl
 from noetl.compiler.ir import Json
 from noetl.compiler.values import NotSerializable, to_json
-from noetl.runtime.ports import Outcome, ToolCall
+from noetl.runtime.ports import Credential, Outcome, ToolCall
 
+from .auth import the_credential
 from .failure import CallFailed
 from .http_body import body_value
-from .http_map import HttpMap
 from .http_request import Prepared, prepare
 from .kind import RESPONSE_BYTES, Attempt, KindRunner, Place
+from .tokens import TYPES
 
 MAX_REDIRECTS: Final = 20
 FIRST_FAILURE: Final = 400
+UNAUTHORISED: Final = 401
 
 
 class Http:
-    """Makes requests. Connections are kept and used again; cookies are not, so that no call depends on another."""
+    """Makes requests over the connections of the place."""
 
     default_timeout: Final = 30.0
 
     def __init__(self, place: Place) -> None:
         self._vault = place.vault
-        self._map = place.http_map
-        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._web = place.web
 
     async def call(self, request: ToolCall, attempt: Attempt) -> Outcome:
         """One request, and the redirects that it may follow."""
-        prepared = prepare(request, self._vault)
-        self._client(prepared.url, prepared.verify)  # its certificates are loaded before the time begins
+        credential = the_credential(request.fields, self._vault)
+        fetched = credential is not None and credential.type in TYPES
+        if credential is not None and fetched:
+            token = await self._vault.tokens.access_token(credential)
+            prepared = prepare(request, Credential(credential.name, "bearer", {"token": token}), self._vault.redactor)
+        else:
+            prepared = prepare(request, credential, self._vault.redactor)
+        self._web.client(prepared.url, prepared.verify)  # its certificates are loaded before the time begins
         attempt.start()
         try:
             response, content = await self._exchange(prepared)
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise CallFailed("ConnectionFailed", f"{_shown(prepared)}: {reason}") from None
+        if response.status_code == UNAUTHORISED and credential is not None and fetched:
+            self._vault.tokens.forget(credential)  # a retry is worth a new one
         return _outcome(prepared, response, content)
 
     async def close(self) -> None:
-        """Close all connections."""
-        while self._clients:
-            _, client = self._clients.popitem()
-            await client.aclose()
+        """Holds nothing: the connections are the place's."""
 
     async def _exchange(self, prepared: Prepared) -> tuple[httpx.Response, bytes]:
-        request = self._client(prepared.url, prepared.verify).build_request(
+        request = self._web.client(prepared.url, prepared.verify).build_request(
             prepared.method, prepared.url, headers=prepared.wire_headers(), content=prepared.content
         )
         for _ in range(MAX_REDIRECTS + 1):
-            client = self._client(request.url, prepared.verify)
+            client = self._web.client(request.url, prepared.verify)
             response = await client.send(request, stream=True, follow_redirects=False)
             try:
                 onward = response.next_request if prepared.follow_redirects else None
@@ -74,49 +78,10 @@ class Http:
                     onward.headers.pop(name, None)
         return onward
 
-    def _client(self, url: httpx.URL, verify: bool) -> httpx.AsyncClient:
-        """The client for a request that goes to `url`. Loading certificates is slow, so plain http goes without."""
-        verify = verify and self._map.apply(str(url)).startswith("https:")
-        if verify not in self._clients:
-            self._clients[verify] = httpx.AsyncClient(
-                verify=verify,
-                timeout=None,
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-                headers={"user-agent": f"noetl/{noetl.__version__}", "accept-encoding": "gzip, deflate"},
-                mounts={origin: _Mapped(self._map, verify) for origin in self._map.origins()},
-                cookies=_no_cookies(),
-            )
-        return self._clients[verify]
-
-
-class _Mapped(httpx.AsyncBaseTransport):
-    """Sends to where `NOETL_HTTP_MAP` says. The `Host` header stays that of the address which the playbook wrote."""
-
-    def __init__(self, http_map: HttpMap, verify: bool) -> None:
-        self._map = http_map
-        self._inner = httpx.AsyncHTTPTransport(verify=verify)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        sent = httpx.Request(
-            request.method,
-            self._map.apply(str(request.url)),
-            headers=request.headers,
-            stream=request.stream,
-            extensions=request.extensions,
-        )
-        return await self._inner.handle_async_request(sent)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
 
 def make(place: Place) -> KindRunner:
     """The runner of kind `http`."""
     return Http(place)
-
-
-def _no_cookies() -> CookieJar:
-    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
 async def _content(response: httpx.Response) -> bytes:

@@ -7,7 +7,6 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Final
 from urllib.parse import urlencode
 
@@ -15,14 +14,15 @@ import httpx
 
 from noetl.compiler.values import truth
 from noetl.runtime.ports import Credential, CredentialMissing, ToolCall
+from noetl.runtime.redaction import Redactor
 
 from .failure import CallFailed
-from .vault import Vault
+from .http_multipart import MULTIPART, decoded, multipart
 
 FORM: Final = "application/x-www-form-urlencoded"
-MULTIPART: Final = "multipart/form-data"
+BINARY: Final = "application/octet-stream"
 JSON_TYPE: Final = "application/json"
-AUTH_TYPES: Final = ("api_key", "basic", "bearer")
+AUTH_TYPES: Final = ("api_key", "basic", "bearer", "gcp", "oauth2")
 MAX_PORT: Final = 65535
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BREAKS: Final = re.compile(r"[\r\n\0]")
@@ -48,8 +48,11 @@ class Prepared:
         return [(name.encode(), value.encode()) for name, value in self.headers.items()]
 
 
-def prepare(call: ToolCall, vault: Vault) -> Prepared:
-    """The request of a call; CallFailed where a field has a wrong type, CredentialMissing where `auth` has none."""
+def prepare(call: ToolCall, credential: Credential | None, redactor: Redactor) -> Prepared:
+    """The request of a call; CallFailed where a field has a wrong type, CredentialMissing where a credential lacks one.
+
+    The credential is one that goes into a request as it is: a token was fetched before.
+    """
     fields = call.fields
     method = fields.get("method") or "GET"
     if not isinstance(method, str) or not _NAME.fullmatch(method):
@@ -62,10 +65,11 @@ def prepare(call: ToolCall, vault: Vault) -> Prepared:
         follow_redirects=_flag(fields.get("follow_redirects"), False),
     )
     made.url = _with_params(made.url, list(_pairs(fields, "params")))
-    _add_body(made, fields.get("body"))
+    _add_body(made, fields)
     if _flag(fields.get("idempotency_key"), False):
         made.headers["idempotency-key"] = call.idempotency_key
-    _authorise(made, fields.get("auth"), vault)
+    if credential is not None:
+        _authorise(made, credential, redactor)
     return made
 
 
@@ -112,47 +116,40 @@ def _with_params(url: httpx.URL, pairs: list[tuple[str, str]]) -> httpx.URL:
     return url.copy_with(query=urlencode([*kept, *pairs]).encode())
 
 
-def _add_body(made: Prepared, body: object) -> None:
-    """JSON by default; with a content type a text goes as it stands, and a map as a form where the type says so."""
-    if body is None:
-        return
+def _add_body(made: Prepared, fields: Mapping[str, object]) -> None:
+    """Bytes of `body_b64`; else JSON by default, with a content type a text as it stands, and a map as a form where
+    the type says so."""
+    body, encoded = fields.get("body"), fields.get("body_b64")
     declared = made.headers.get("content-type")
     kind = (declared or JSON_TYPE).partition(";")[0].strip().lower()
-    if isinstance(body, str) and declared is not None:
+    if encoded is not None:
+        made.content = decoded(encoded, "body_b64")
+        made.headers.setdefault("content-type", BINARY)
+    elif body is None:
+        return
+    elif isinstance(body, str) and declared is not None:
         made.content = body.encode()
     elif kind in (FORM, MULTIPART):
         if not isinstance(body, Mapping):
             raise CallFailed("TypeError", f'http "body" of content type "{kind}" is not a map or a text')
-        pairs = list(_pairs({"body": body}, "body"))
-        made.content = urlencode(pairs).encode() if kind == FORM else _multipart(made, pairs)
+        if kind == FORM:
+            made.content = urlencode(list(_pairs({"body": body}, "body"))).encode()
+        else:
+            made.headers["content-type"], made.content = multipart(body)
     else:
         made.content = json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
         made.headers.setdefault("content-type", JSON_TYPE)
 
 
-def _multipart(made: Prepared, pairs: list[tuple[str, str]]) -> bytes:
-    """The pairs as parts; the boundary is made from them, so that equal calls send equal bytes."""
-    boundary = sha256(repr(pairs).encode()).hexdigest()[:32]
-    made.headers["content-type"] = f"{MULTIPART}; boundary={boundary}"
-    parts = []
-    for name, text in pairs:
-        quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-        parts.append(f'--{boundary}\r\ncontent-disposition: form-data; name="{quoted}"\r\n\r\n{text}\r\n')
-    return "".join([*parts, f"--{boundary}--\r\n"]).encode()
-
-
-def _authorise(made: Prepared, auth: object, vault: Vault) -> None:
+def _authorise(made: Prepared, credential: Credential, redactor: Redactor) -> None:
     """Put the credential of `auth` (TOO-6) into the request."""
-    credential = _credential(auth, vault)
-    if credential is None:
-        return
     match credential.type:
         case "bearer" | "text":
             made.headers["authorization"] = f"Bearer {_part(credential, 'token', 'value')}"
         case "basic":
             pair = f"{_part(credential, 'username', 'user')}:{_part(credential, 'password')}"
             encoded = b64encode(pair.encode()).decode()
-            vault.redactor.learn(encoded)
+            redactor.learn(encoded)
             made.headers["authorization"] = f"Basic {encoded}"
         case "api_key":
             _add_key(made, credential)
@@ -169,27 +166,6 @@ def _add_key(made: Prepared, credential: Credential) -> None:
         made.url = _with_params(made.url, [(name or "api_key", key)])
     else:
         made.headers[(name or "X-API-Key").lower()] = key
-
-
-def _credential(auth: object, vault: Vault) -> Credential | None:
-    """The one credential of `auth`: a name, `{type, credential}`, `{type, fields}`, or one alias with any of these."""
-    if not auth:
-        return None
-    if isinstance(auth, str):
-        return vault.credential(auth)
-    if not isinstance(auth, Mapping):
-        raise CallFailed("TypeError", 'http "auth" is a name or a map')
-    name, kind = auth.get("credential"), auth.get("type")
-    if isinstance(name, str):
-        found = vault.credential(name)
-        return Credential(name, kind if isinstance(kind, str) else found.type, found.fields)
-    if isinstance(kind, str):
-        given = Credential("auth", kind, {key: value for key, value in auth.items() if key != "type"})
-        vault.learn(given)
-        return given
-    if len(auth) == 1:
-        return _credential(next(iter(auth.values())), vault)
-    raise CallFailed("ValueError", f'http takes one credential, and "auth" has {len(auth)}')
 
 
 def _part(credential: Credential, *names: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -11,45 +11,52 @@ from typing import Final, Protocol
 from noetl.runtime.ports import Outcome, ToolCall
 
 from .failure import clean
-from .http_map import HttpMap
 from .vault import Vault
+from .web import Web
 
 PRINTED_BYTES: Final = 64 * 1024
-"""So much of what code prints in one attempt is kept."""
+"""So much of what code writes to a stream in one attempt is kept."""
+_BEYOND: Final = 64 * 1024
+"""Bytes that are held past it, so that a secret across the end is found; longer ones are not kept by anyone."""
 RESPONSE_BYTES: Final = 64 * 1024 * 1024
 """The most that one attempt may answer; more is a failed call of type `LimitExceeded`."""
 
 
 class Printed:
-    """What an attempt printed: the first `PRINTED_BYTES` are kept, the rest is counted."""
+    """What an attempt wrote to one stream: the first `PRINTED_BYTES` are kept, the rest is counted."""
 
     def __init__(self) -> None:
         self._kept = bytearray()
-        self._dropped = 0
+        self._size = 0
 
     def write(self, data: bytes) -> None:
         """Add some output."""
-        room = PRINTED_BYTES - len(self._kept)
-        self._kept += data[:room]
-        self._dropped += len(data) - len(data[:room])
+        self._kept += data[: PRINTED_BYTES + _BEYOND - len(self._kept)]
+        self._size += len(data)
 
-    def text(self) -> str:
-        """All that was kept, as text that JSON can carry."""
-        kept = clean(self._kept.decode("utf-8", "backslashreplace"))
-        return f"{kept}\n... {self._dropped} more bytes\n" if self._dropped else kept
+    def text(self, redacted: Callable[[str], str]) -> str:
+        """All that is kept, as text that JSON can carry. What is cut off is cut after `redacted`, so no secret is."""
+        kept = redacted(clean(self._kept.decode("utf-8", "backslashreplace")))
+        dropped = self._size - PRINTED_BYTES
+        if dropped <= 0:
+            return kept
+        return f"{kept.encode()[:PRINTED_BYTES].decode(errors='ignore')}\n... {dropped} more bytes\n"
 
 
 class Attempt:
-    """What the runner keeps of one attempt while it goes on: its time and what it prints."""
+    """What the runner keeps of one attempt while it goes on: its time and what it writes."""
 
-    def __init__(self, limit: asyncio.Timeout, seconds: float | None, printed: Printed) -> None:
+    def __init__(self, limit: asyncio.Timeout, seconds: float | None) -> None:
         self._limit = limit
         self._seconds = seconds
-        self.printed = printed
+        self._started = False
+        self.stdout = Printed()
+        self.stderr = Printed()
 
     def start(self) -> None:
         """The time of the attempt begins (TOO-9): what noetl itself had to get ready before is not counted."""
-        if self._seconds is not None:
+        if self._seconds is not None and not self._started:
+            self._started = True
             self._limit.reschedule(asyncio.get_running_loop().time() + self._seconds)
 
 
@@ -61,7 +68,8 @@ class Place:
     folder: Path
     """Where relative paths of scripts start: the playbook's folder (TOO-5)."""
     environ: Mapping[str, str]
-    http_map: HttpMap
+    web: Web
+    """HTTP connections, kept warm and shared by all that use them here."""
 
 
 class KindRunner(Protocol):

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from noetl.compiler.ir import Json
 from noetl.compiler.values import MISSING
-from noetl.runtime.credentials import PREFIX
+from noetl.runtime.credentials import HIDDEN
 from noetl.runtime.ports import Outcome, ToolCall
 
 from .failure import CallFailed, clean
@@ -17,6 +17,8 @@ from .python_code import Parameter, Program, read_program
 from .python_pool import Pool
 from .script import source_text
 
+SHOWN: Final = {"type": 1024, "message": 64 * 1024, "traceback": 256 * 1024}
+"""Characters of the parts of an error."""
 Lib: TypeAlias = "tuple[str | None, str, str | None]"
 """Name to bind, module, attribute of it; without a name the module is only imported."""
 
@@ -30,12 +32,12 @@ class Python:
     default_timeout: Final = None
 
     def __init__(self, place: Place) -> None:
-        self._folder = place.folder
-        self._pool = Pool({k: v for k, v in place.environ.items() if not k.startswith(PREFIX)})
+        self._place = place
+        self._pool = Pool({k: v for k, v in place.environ.items() if not k.startswith(HIDDEN)})
 
     async def call(self, request: ToolCall, attempt: Attempt) -> Outcome:
         """Run the code once."""
-        code = source_text(request.fields, "code", self._folder)
+        code = await source_text(request.fields, "code", self._place)
         order = {
             "code": code,
             "file": f"<step {clean(request.step)}>",
@@ -44,11 +46,18 @@ class Python:
             **_bound(read_program(code), request),
         }
         answer: dict[str, Json] = json.loads(await self._pool.run(json.dumps(order).encode(), attempt))
-        return Outcome(response=answer.get("value"), error=_cleaned(answer.get("error")))
+        return Outcome(response=answer.get("value"), error=self._cleaned(answer.get("error")))
 
     async def close(self) -> None:
         """End the processes."""
         self._pool.close()
+
+    def _cleaned(self, error: Json) -> Json:
+        """An error of the worker, its texts fit for JSON; cut after secrets were taken out, so that none is cut."""
+        if not isinstance(error, dict):
+            return None
+        redact = self._place.vault.redactor.text
+        return {name: _cut(redact(clean(str(text))), SHOWN[name]) for name, text in error.items()}
 
 
 def make(place: Place) -> KindRunner:
@@ -56,9 +65,8 @@ def make(place: Place) -> KindRunner:
     return Python(place)
 
 
-def _cleaned(error: Json) -> Json:
-    """An error of the worker, its texts fit for JSON."""
-    return {name: clean(str(text)) for name, text in error.items()} if isinstance(error, dict) else None
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}..."
 
 
 def _bound(program: Program, request: ToolCall) -> dict[str, object]:

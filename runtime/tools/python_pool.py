@@ -44,7 +44,7 @@ class Pool:
             try:
                 await worker.ready()
                 attempt.start()
-                answer = await worker.ask(message, attempt.printed)
+                answer = await worker.ask(message, attempt)
             except BaseException:
                 worker.kill()
                 raise
@@ -73,34 +73,38 @@ class Pool:
 
 
 class Worker:
-    """One worker process: a socket for messages, a pipe for all that is printed."""
+    """One worker process: a socket for messages, and a pipe for each of what it prints and what it says of errors."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._loop = asyncio.get_running_loop()
         self._socket, theirs = socket.socketpair()
         self._socket.setblocking(False)
-        self._output, output = os.pipe()
-        os.set_blocking(self._output, False)
+        self._stdout, stdout = os.pipe()
+        self._stderr, stderr = os.pipe()
         try:
             self._process = subprocess.Popen(
                 # -P: neither the current folder nor this one is a place for imports
                 [sys.executable, "-P", WORKER, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdout=stdout,
+                stderr=stderr,
                 pass_fds=(theirs.fileno(),),
                 env=dict(environ),
                 start_new_session=True,
             )
         except BaseException:
             self._socket.close()
-            os.close(self._output)
+            os.close(self._stdout)
+            os.close(self._stderr)
             raise
         finally:
             theirs.close()
-            os.close(output)
-        self._printed = Printed()
-        self._loop.add_reader(self._output, self._read_output)
+            os.close(stdout)
+            os.close(stderr)
+        self._printed = {self._stdout: Printed(), self._stderr: Printed()}
+        for pipe in self._printed:
+            os.set_blocking(pipe, False)
+            self._loop.add_reader(pipe, self._read_output, pipe)
         self._ready = False
         self._closed = False
 
@@ -116,15 +120,15 @@ class Worker:
                 async with asyncio.timeout(START_SECONDS):
                     await self._receive(HEAD.size)
             except (EOFError, ConnectionError, TimeoutError):
-                self._read_output()
-                said = self._printed.text().strip().rpartition("\n")[2]
+                self._read_all()
+                said = "".join(stream.text(str) for stream in self._printed.values()).strip().rpartition("\n")[2]
                 raise CallFailed("ProcessDied", f"the process for python code does not start: {said}") from None
             self._ready = True
 
-    async def ask(self, message: bytes, printed: Printed) -> bytes:
+    async def ask(self, message: bytes, attempt: Attempt) -> bytes:
         """Send a message and wait for the answer; CallFailed if the process ends, or answers too much."""
-        self._read_output()  # what came after the last call belongs to nobody
-        self._printed = printed
+        self._read_all()  # what came after the last call belongs to nobody
+        self._printed = {self._stdout: attempt.stdout, self._stderr: attempt.stderr}
         try:
             await self._loop.sock_sendall(self._socket, HEAD.pack(len(message)) + message)
             (length,) = HEAD.unpack(await self._receive(HEAD.size))
@@ -134,19 +138,21 @@ class Worker:
         except (EOFError, ConnectionError):
             raise CallFailed("ProcessDied", await self._last_words()) from None
         finally:
-            self._read_output()
-            self._printed = Printed()
+            self._read_all()
+            self._printed = {self._stdout: Printed(), self._stderr: Printed()}
 
     def kill(self) -> None:
         """Kill the process and everything in its group."""
         if self._closed:
             return
         self._closed = True
-        self._loop.remove_reader(self._output)
+        for pipe in self._printed:
+            self._loop.remove_reader(pipe)
         with contextlib.suppress(ProcessLookupError):  # not yet reaped, so the number is still its own
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        os.close(self._output)
+        for pipe in self._printed:
+            os.close(pipe)
         self._socket.close()
 
     async def _receive(self, size: int) -> bytes:
@@ -158,14 +164,18 @@ class Worker:
             data += part
         return bytes(data)
 
-    def _read_output(self) -> None:
-        """Take all that was printed so far."""
+    def _read_all(self) -> None:
+        for pipe in self._printed:
+            self._read_output(pipe)
+
+    def _read_output(self, pipe: int) -> None:
+        """Take all that was written so far."""
         try:
-            while data := os.read(self._output, 1 << 16):
-                self._printed.write(data)
+            while data := os.read(pipe, 1 << 16):
+                self._printed[pipe].write(data)
         except BlockingIOError:
             return
-        self._loop.remove_reader(self._output)  # every writer is gone
+        self._loop.remove_reader(pipe)  # every writer is gone
 
     def _end(self) -> str | None:
         """How the process ended, without reaping it; None while it runs."""

@@ -26,7 +26,8 @@ MODULE = "noetl_step"
 """The name under which code finds its own module."""
 BODY = "<module>"
 KEPT_CODES = 256
-MESSAGE_CHARACTERS = 64 * 1024
+MESSAGE_CHARACTERS = 16 * 1024 * 1024
+"""Characters of a message that cross to the other process, which cuts it to a readable length once it has no secret."""
 FRAMES = 20
 """So many frames are shown at each end of a traceback."""
 _codes: dict[tuple[str, str, str], CodeType] = {}

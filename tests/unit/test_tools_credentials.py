@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from noetl.runtime.credentials import (
 )
 from noetl.runtime.ports import Credential, CredentialMissing
 from noetl.runtime.redaction import MASK, Redactor
+from noetl.runtime.tools.http_map import HttpMap
 from noetl.runtime.tools.vault import Vault
+from noetl.runtime.tools.web import Web
 
 
 def test_names_of_variables() -> None:
@@ -114,13 +117,13 @@ STORE = MappedCredentials(
 
 
 def test_secrets_are_opened_inside_of_fields() -> None:
-    vault = Vault(STORE, Redactor())
+    vault = Vault(STORE, Redactor(), Web(HttpMap()))
     fields = {
         "headers": {"X": SecretText(("Token ", SecretRef("token")))},
         "list": [SecretRef("bearer"), 1, None],
         "field": SecretRef("pg", "host"),
     }
-    assert vault.opened(fields) == {
+    assert asyncio.run(vault.opened(fields)) == {
         "headers": {"X": "Token hidden-token"},
         "list": ["hidden-bearer", 1, None],
         "field": "public-host",
@@ -129,18 +132,18 @@ def test_secrets_are_opened_inside_of_fields() -> None:
 
 
 def test_the_only_secret_of_a_credential_is_its_text() -> None:
-    vault = Vault(STORE, Redactor())
-    assert vault.secret(SecretRef("pg")) == "hidden-password"
+    vault = Vault(STORE, Redactor(), Web(HttpMap()))
+    assert asyncio.run(vault.secret(SecretRef("pg"))) == "hidden-password"
     with pytest.raises(CredentialMissing, match="not one secret text"):
-        vault.secret(SecretRef("two"))
+        asyncio.run(vault.secret(SecretRef("two")))
     with pytest.raises(CredentialMissing, match='no field "x"'):
-        vault.secret(SecretRef("pg", "x"))
+        asyncio.run(vault.secret(SecretRef("pg", "x")))
     with pytest.raises(CredentialMissing, match='"nobody"'):
-        vault.secret(SecretRef("nobody"))
+        asyncio.run(vault.secret(SecretRef("nobody")))
 
 
 def test_what_is_known_after_opening() -> None:
-    vault = Vault(STORE, Redactor())
+    vault = Vault(STORE, Redactor(), Web(HttpMap()))
     vault.credential("two")
     assert vault.redactor.text("hidden-a hidden-c public-user 12345678") == f"{MASK} {MASK} public-user {MASK}"
     assert not vault.redactor.holds("hidden-token")

@@ -11,9 +11,12 @@ from noetl.compiler.values import MISSING
 from noetl.runtime.credentials import MappedCredentials
 from noetl.runtime.ports import CallPlace, CredentialMissing, ToolCall
 from noetl.runtime.redaction import Redactor
+from noetl.runtime.tools.auth import the_credential
 from noetl.runtime.tools.failure import CallFailed
+from noetl.runtime.tools.http_map import HttpMap
 from noetl.runtime.tools.http_request import Prepared, prepare
 from noetl.runtime.tools.vault import Vault
+from noetl.runtime.tools.web import Web
 
 STORE: Mapping[str, Json] = {
     "bearer": {"type": "bearer", "token": "tok-123456"},
@@ -29,7 +32,8 @@ STORE: Mapping[str, Json] = {
 def prepared(**fields: object) -> Prepared:
     place = CallPlace("1", 0, 1, 1)
     call = ToolCall("http", {"url": "http://h/p", **fields}, {}, lambda _: MISSING, list, "s", "e", place)
-    return prepare(call, Vault(MappedCredentials(STORE), Redactor()))
+    vault = Vault(MappedCredentials(STORE), Redactor(), Web(HttpMap()))
+    return prepare(call, the_credential(call.fields, vault), vault.redactor)
 
 
 def test_defaults() -> None:

@@ -31,7 +31,8 @@ Payload = Annotated[
     str | None, typer.Option("--payload", metavar="FILE", help="The payload as JSON, or - for standard input.")
 ]
 CredentialsFile = Annotated[
-    str | None, typer.Option("--credentials", metavar="FILE", help="Credentials by name, as YAML or JSON.")
+    str | None,
+    typer.Option("--credentials", metavar="FILE", help="Credentials by name: YAML, JSON, or the URL of a server."),
 ]
 AllowEnv = Annotated[
     list[str] | None,
@@ -126,7 +127,7 @@ def _execute(
     from .progress import Progress
 
     info = ExecutionInfo(RandomIds().execution_id(), {n: os.environ[n] for n in allow_env if n in os.environ})
-    store = local_credentials(None if credentials is None else Path(credentials), os.environ)
+    store = local_credentials(credentials, os.environ)
 
     async def run() -> dict[str, Json]:
         toolbox = ToolBox(store, folder=Path(compilation.path).parent)

@@ -10,12 +10,7 @@ In the environment `NOETL_CREDENTIAL_<NAME>` holds the same as a JSON object or 
 the credential in upper case, with `_` for every character that is no ASCII letter or digit: `my-api.v2` is looked up as
 `NOETL_CREDENTIAL_MY_API_V2`.
 
-| type | fields, the first one given counts |
-|---|---|
-| `bearer` | `token` or `value` |
-| `basic` | `username` or `user`; `password` |
-| `api_key` | `key`, `api_key`, `value` or `token`; `name` of the header (`X-API-Key`), with `in: query` of the param |
-| `text` | `value`: what a bare text is |
+The types and their fields are in docs/credentials.md.
 """
 
 from __future__ import annotations
@@ -28,10 +23,11 @@ from typing import Final
 
 from noetl.compiler.ir import Json
 from noetl.errors import UsageError
-
-from .ports import Credential, CredentialMissing, Credentials
+from noetl.runtime.ports import Credential, CredentialMissing, Credentials, FarCredentials
 
 PREFIX: Final = "NOETL_CREDENTIAL_"
+HIDDEN: Final = "NOETL_CREDENTIAL"
+"""How the names of variables begin that no code of a playbook is given."""
 _INTEGER: Final = re.compile("0|-?[1-9][0-9]{0,18}")
 TEXT: Final = "text"
 """The type of a credential that is a bare secret; its only field is `value`."""
@@ -98,13 +94,25 @@ class ChainedCredentials:
         self._stores = stores
 
     def get(self, name: str) -> Credential:
-        """The credential called `name`; CredentialMissing if none has it."""
+        """The credential called `name`; CredentialMissing if none has it, with the reason of a store that refused."""
+        none, reason = missing(name), None
         for store in self._stores:
             try:
                 return store.get(name)
+            except CredentialMissing as error:
+                reason = reason or (None if str(error) == str(none) else error)
+        raise reason or none
+
+    async def fetch(self, name: str) -> None:
+        """Have the far stores ready for `name`, up to the first store that has it."""
+        for store in self._stores:
+            try:
+                if isinstance(store, FarCredentials):
+                    await store.fetch(name)
+                store.get(name)
             except CredentialMissing:
                 continue
-        raise missing(name)
+            return
 
 
 def _load(text: str) -> object:
@@ -147,7 +155,16 @@ def from_file(path: Path) -> MappedCredentials:
     return MappedCredentials(loaded)
 
 
-def local_credentials(path: Path | None, environ: Mapping[str, str]) -> Credentials:
-    """The store of a machine: the file if one is given, then the environment."""
+def local_credentials(given: str | Path | None, environ: Mapping[str, str]) -> Credentials:
+    """The store of a machine: what is given, a file or the address of a server, then the environment.
+
+    UsageError if the file cannot be read, or the address is none.
+    """
     environment = EnvironmentCredentials(environ)
-    return environment if path is None else ChainedCredentials(from_file(path), environment)
+    if given is None:
+        return environment
+    if str(given).startswith(("http:", "https:")):
+        from .server import ServerCredentials
+
+        return ChainedCredentials(ServerCredentials(str(given), environ), environment)
+    return ChainedCredentials(from_file(Path(given)), environment)

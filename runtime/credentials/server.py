@@ -1,0 +1,105 @@
+"""Credentials from a server (TOO-6).
+
+    GET <url>/api/v2/credentials/<name>         Authorization: Bearer $NOETL_CREDENTIALS_TOKEN, where that is set
+    200 {"name": "stripe", "type": "bearer", "fields": {"token": "..."}}
+    404 there is none
+
+Any other answer, and none within ten seconds, is a failed call that names the credential. What was answered is good for
+a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from noetl.compiler.ir import Json
+from noetl.errors import UsageError
+from noetl.runtime.ports import Credential, CredentialMissing
+
+from .stores import credential, missing
+
+if TYPE_CHECKING:
+    import httpx
+
+TOKEN: Final = "NOETL_CREDENTIALS_TOKEN"
+"""The variable with the token that the server asks for."""
+PATH: Final = "/api/v2/credentials/"
+SECONDS: Final = 10.0
+GOOD_FOR: Final = 60.0
+"""Seconds for which an answer is kept."""
+NOT_FOUND: Final = 404
+
+
+class ServerCredentials:
+    """The credentials of a server. Safe to use from several threads."""
+
+    def __init__(self, url: str, environ: Mapping[str, str]) -> None:
+        """UsageError if the address is none."""
+        import httpx
+
+        try:
+            address = httpx.URL(url)
+        except httpx.InvalidURL:
+            address = httpx.URL()
+        if address.scheme not in ("http", "https") or not address.host:
+            raise UsageError(f'"{url}" is not the address of a server of credentials')
+        self._url = url.rstrip("/")
+        token = environ.get(TOKEN)
+        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._client: httpx.Client | None = None
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[float, Credential | None]] = {}
+
+    def get(self, name: str) -> Credential:
+        """The credential called `name`; CredentialMissing if there is none or the server does not give it."""
+        with self._lock:
+            known = self._kept.get(name)
+            if known is None or known[0] < time.monotonic():
+                known = self._kept[name] = (time.monotonic() + GOOD_FOR, self._ask(name))
+        if known[1] is None:
+            raise missing(name)
+        return known[1]
+
+    async def fetch(self, name: str) -> None:
+        """Ask the server beside other calls, so that `get` answers at once; CredentialMissing like `get`."""
+        known = self._kept.get(name)
+        if known is None or known[0] < time.monotonic():
+            await asyncio.to_thread(self.get, name)
+
+    def _ask(self, name: str) -> Credential | None:
+        import httpx
+
+        if self._client is None:
+            logging.getLogger("httpcore").setLevel(logging.WARNING)  # it would write headers
+            self._client = httpx.Client(timeout=SECONDS, headers=self._headers)
+        try:
+            answer = self._client.get(self._url + PATH + quote(name, safe=""))
+        except httpx.HTTPError as error:
+            raise _refused(name, str(error) or type(error).__name__) from None
+        if answer.status_code == NOT_FOUND:
+            return None
+        if answer.status_code != httpx.codes.OK:
+            raise _refused(name, f"it answered {answer.status_code}")
+        return _read(name, answer)
+
+
+def _read(name: str, answer: httpx.Response) -> Credential:
+    try:
+        body: Json = answer.json()
+    except ValueError:
+        body = None
+    fields = body.get("fields") if isinstance(body, dict) else None
+    kind = body.get("type") if isinstance(body, dict) else None
+    if not isinstance(fields, dict) or not isinstance(kind, str):
+        raise _refused(name, "its answer is no map with type and fields")
+    return credential(name, {**fields, "type": kind})
+
+
+def _refused(name: str, reason: str) -> CredentialMissing:
+    return CredentialMissing(f'credential "{name}" cannot be had from the server of credentials: {reason}')
