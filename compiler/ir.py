@@ -271,6 +271,8 @@ class Step:
 
     name: str
     args: MapValue
+    item_args: frozenset[str]
+    """Of a loop step, the entries of `args` that read the iterator, `loop` or `loop_index` (STP-2)."""
     tool: Tool | None
     loop: Loop | None
     rules: tuple[Rule, ...]

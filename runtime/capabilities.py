@@ -11,23 +11,16 @@ from noetl.compiler.parts import tools_of_step, tools_of_task
 from noetl.compiler.tools import KINDS
 from noetl.diagnostics import Diagnostic, Severity, in_order, kind
 
-LOOP: Final = kind("NTL551", "loop-not-run", Severity.ERROR, "a loop, which this version does not run yet")
-PLAYBOOK: Final = kind(
-    "NTL552", "sub-playbook-not-run", Severity.ERROR, "a sub-playbook, which this version does not run yet"
-)
 TOOL: Final = kind("NTL553", "tool-not-run", Severity.ERROR, "a tool kind for which there is no runner")
 
-RUN: Final = frozenset({"python", "http", "workbook", "event_log"})
+RUN: Final = frozenset({"python", "http", "workbook", "event_log", "playbook"})
 """The tool kinds that the runtime runs."""
 
 
 def refusals(workflow: ir.Workflow, path: str) -> list[Diagnostic]:
-    """Every loop and tool of the playbook that cannot be run, in the order of the text."""
+    """Every tool of the playbook that cannot be run, in the order of the text."""
     found: list[Diagnostic] = []
     for step in workflow.steps:
-        if step.loop is not None:
-            message = f"step {quoted(step.name)} has a loop, which noetl does not run yet"
-            found.append(Diagnostic(LOOP, message, step.loop.span, path))
         found += _tools(f"step {quoted(step.name)}", tools_of_step(step), path)
     for task in workflow.tasks:
         found += _tools(f"workbook task {quoted(task.name)}", tools_of_task(task), path)
@@ -37,10 +30,7 @@ def refusals(workflow: ir.Workflow, path: str) -> list[Diagnostic]:
 def _tools(owner: str, tools: Iterator[ir.Tool], path: str) -> Iterator[Diagnostic]:
     allowed = ", ".join(f'"{name}"' for name in sorted(RUN))
     for tool in tools:
-        if tool.kind == "playbook":
-            message = f"{owner} calls a sub-playbook, which noetl does not run yet"
-            yield Diagnostic(PLAYBOOK, message, tool.span, path)
-        elif tool.kind not in RUN:
+        if tool.kind not in RUN:
             known = KINDS.get(tool.kind)
             reason = "needs a plug-in that runs it" if known is not None and not known.runner else "cannot be run yet"
             message = f'{owner} uses tool kind "{tool.kind}", which {reason}; kinds that run: {allowed}'

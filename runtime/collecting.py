@@ -8,9 +8,10 @@ from typing import Final
 from noetl.compiler.ir import Collect, CollectPath, Json
 from noetl.compiler.values import MISSING, Missing, contents, is_undefined
 
+from .growing import Entries, Rows, Stored, plain_json
 from .packet import Result, Write
 from .rendering import RenderFailed
-from .results import as_json, evaluated
+from .results import as_json, evaluated, named
 from .scope import Scope
 
 _PART: Final = re.compile(r"""\.?([^.\[\]]+)|\[(\d+)\]|\[(["'])(.*?)\3\]""")
@@ -26,11 +27,11 @@ def collect(action: Collect, scope: Scope) -> Write | None:
         return Write("set", as_json(value))
     target = scope.store.get(action.into)
     if action.mode == "merge":
-        _check(target is None or isinstance(target, dict), action.into, "merge", "a map", target)
+        _check(target is None or isinstance(target, dict | Entries), action.into, "merge", "a map", target)
         added = as_json(value)
         _check(isinstance(added, dict), "from", "merge", "a map", added)
         return Write("merge", added)
-    _check(target is None or isinstance(target, list), action.into, action.mode, "a list", target)
+    _check(target is None or isinstance(target, list | Rows), action.into, action.mode, "a list", target)
     if action.mode == "append":
         return Write("extend", [as_json(value)])
     rows = as_json(contents(value))
@@ -47,7 +48,7 @@ def collect_path(action: CollectPath, response: Result, scope: Scope) -> Write |
     if isinstance(found, Missing):
         return None
     target = scope.store.get(action.into)
-    _check(target is None or isinstance(target, list), action.into, "append", "a list", target)
+    _check(target is None or isinstance(target, list | Rows), action.into, "append", "a list", target)
     return Write("extend", found if isinstance(found, list) else [found])
 
 
@@ -73,12 +74,7 @@ def at_path(path: str, body: Json) -> Json | Missing:
     return body
 
 
-def _check(fits: bool, subject: str, mode: str, wanted: str, found: Json) -> None:
+def _check(fits: bool, subject: str, mode: str, wanted: str, found: Stored) -> None:
     if not fits:
-        message = f'collect with mode {mode} needs {wanted}, but "{subject}" is {_named(found)}'
+        message = f'collect with mode {mode} needs {wanted}, but "{subject}" is {named(plain_json(found))}'
         raise RenderFailed("CollectType", message)
-
-
-def _named(value: Json) -> str:
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "a map"}
-    return names.get(type(value), "null")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from noetl.compiler.ir import Json
+
 from .ports import Outcome, ToolCall
 
 
@@ -32,3 +34,15 @@ class Reply:
 
     time: str
     outcome: Outcome | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """As JSON."""
+        return {"time": self.time, "outcome": None if self.outcome is None else self.outcome.to_json()}
+
+    @classmethod
+    def from_json(cls, kept: Json) -> Reply:
+        """The reply written by `to_json`; ValueError if it is another shape."""
+        if not isinstance(kept, dict):
+            raise ValueError("not a reply")
+        outcome = kept["outcome"]
+        return cls(str(kept["time"]), Outcome.from_json(outcome) if isinstance(outcome, dict) else None)

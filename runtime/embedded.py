@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
+from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 from noetl.compiler import ir
 from noetl.compiler.ir import Json
@@ -13,10 +16,24 @@ from noetl.compiler.ir import Json
 from .commands import Command, Invoke, Reply
 from .engine import Execution, Issued
 from .events import Event, Listener
+from .journal import ExecutionStart, Journal, Replied
 from .packet import Token
 from .ports import Clock, ToolRunner
 from .run import Run, RunEnd
 from .scope import ExecutionInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a playbook comes from, for a journal to keep."""
+
+    path: str
+    text: str
+    parent: str | None = None
+    """Of a sub-playbook, the idempotency key of the call that runs it."""
+
+
+UNKNOWN: Final = Source("", "")
 
 
 def silent(event: Event) -> None:
@@ -31,12 +48,49 @@ async def execute(
     runner: ToolRunner,
     clock: Clock,
     listener: Listener = silent,
+    *,
+    journal: Journal | None = None,
+    source: Source = UNKNOWN,
 ) -> Execution:
-    """Run a playbook to quiescence (RUN-3). Cancelling the coroutine cancels the execution (RUN-8) and returns it."""
-    execution = Execution(workflow, info, listener)
-    driver = _Driver(execution, runner, clock)
+    """Run a playbook to quiescence (RUN-3). Cancelling the coroutine cancels the execution (RUN-8) and returns it.
+
+    Where the journal knows the execution, it goes on from what was kept, with the payload, the environment and the time
+    of its first start; the listener hears it from its beginning.
+    """
+    if journal is None:
+        return await _driven(Execution(workflow, info, listener), payload, clock.now(), runner, clock, None, ())
+    identity = info.execution_id
+    kept = journal.open(
+        ExecutionStart(identity, source.path, source.text, payload, info.env, clock.now(), source.parent)
+    )
+    keep = journal.listener(identity)
+
+    def both(event: Event) -> None:
+        keep(event)
+        listener(event)
+
+    start = kept.start
+    execution = Execution(workflow, replace(info, env=start.env), both)
+    await _driven(execution, start.payload, start.time, runner, clock, journal, kept.replies)
+    journal.ended(identity, execution.outcome(), clock.now())
+    return execution
+
+
+async def _driven(
+    execution: Execution,
+    payload: Mapping[str, Json],
+    time: str,
+    runner: ToolRunner,
+    clock: Clock,
+    journal: Journal | None,
+    replies: Sequence[Replied],
+) -> Execution:
+    driver = _Driver(execution, runner, clock, journal)
     try:
-        await driver.run(execution.start(payload, clock.now()))
+        issued = execution.start(payload, time)
+        for kept in replies:
+            execution.apply(kept.number, kept.reply)
+        await driver.run(execution.open_commands() if replies else issued)
     except asyncio.CancelledError:
         await driver.abandon()
         execution.cancel(clock.now())
@@ -52,16 +106,22 @@ async def run_one(
     clock: Clock,
     listener: Listener = silent,
 ) -> RunEnd:
-    """Run one step for the tokens that it takes: what a target's task does."""
-    process = Run(workflow, workflow.step(step), tokens, info, listener).perform(clock.now())
+    """Run one step for the tokens that it takes: what a target's task does.
+
+    Commands are carried out one after the other; the tokens of iterations are among those of the end.
+    """
+    run = Run(workflow, workflow.step(step), tokens, info, listener)
+    process = run.perform(clock.now())
+    waiting: deque[tuple[int, Command]] = deque()
     try:
-        command = next(process)
+        waiting.extend(next(process))
         while True:
-            command = process.send(await _answer(command, runner, clock))
+            lane, command = waiting.popleft()
+            waiting.extend(process.send((lane, await _answer(command, runner, clock))))
     except StopIteration as stop:
         end = stop.value
         assert isinstance(end, RunEnd)
-        return end
+        return replace(end, tokens=(*run.released, *end.tokens))
 
 
 async def _answer(command: Command, runner: ToolRunner, clock: Clock) -> Reply:
@@ -75,48 +135,69 @@ async def _answer(command: Command, runner: ToolRunner, clock: Clock) -> Reply:
 class _Driver:
     """Carries out commands side by side and feeds the replies back, one at a time."""
 
-    def __init__(self, execution: Execution, runner: ToolRunner, clock: Clock) -> None:
+    def __init__(self, execution: Execution, runner: ToolRunner, clock: Clock, journal: Journal | None) -> None:
         self._execution = execution
         self._runner = runner
         self._clock = clock
-        self._calls: dict[asyncio.Task[Reply], int] = {}
+        self._journal = journal
+        self._calls: dict[int, asyncio.Task[None]] = {}
+        self._done: deque[Replied] = deque()
         self._waits: list[tuple[float, int]] = []
+        self._woken = asyncio.Event()
+        self._broken: Exception | None = None
 
     async def run(self, issued: Sequence[Issued]) -> None:
+        """Carry out the commands and all that come after them."""
         self._take(issued)
-        while self._calls or self._waits:
-            for number, reply in await self._next():
-                self._take(self._execution.apply(number, reply))
+        while self._calls or self._waits or self._done:
+            replied = await self._next()
+            if self._journal is not None:
+                self._journal.replied(self._execution.info.execution_id, replied)
+            self._take(self._execution.apply(replied.number, replied.reply))
 
     async def abandon(self) -> None:
-        for call in self._calls:
+        """End the calls that are under way."""
+        calls = list(self._calls.values())
+        for call in calls:
             call.cancel()
-        for call in list(self._calls):
-            with contextlib.suppress(asyncio.CancelledError, Exception):
+        for call in calls:
+            with contextlib.suppress(asyncio.CancelledError):
                 await call
 
     def _take(self, issued: Sequence[Issued]) -> None:
         for item in issued:
             if isinstance(item.command, Invoke):
-                call = asyncio.create_task(_answer(item.command, self._runner, self._clock))
-                self._calls[call] = item.number
+                self._calls[item.number] = asyncio.create_task(self._carry(item.number, item.command))
             else:
                 heapq.heappush(self._waits, (self._clock.monotonic() + item.command.seconds, item.number))
 
-    async def _next(self) -> list[tuple[int, Reply]]:
-        """The replies that come next: finished calls, or the wait that is due first."""
-        due = self._waits[0][0] - self._clock.monotonic() if self._waits else None
-        if self._calls and not (due is not None and due <= 0):
-            sleeper = None if due is None or self._clock.virtual else asyncio.create_task(self._clock.sleep(due))
-            waited: list[asyncio.Task[Reply] | asyncio.Task[None]] = [*self._calls]
-            if sleeper:
-                waited.append(sleeper)
-            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-            if sleeper:
-                sleeper.cancel()
-            done = [call for call in self._calls if call.done()]
-            return [(self._calls.pop(call), call.result()) for call in done]
-        if due is not None and due > 0:
-            await self._clock.sleep(due)
-        _, number = heapq.heappop(self._waits)
-        return [(number, Reply(self._clock.now()))]
+    async def _carry(self, number: int, command: Invoke) -> None:
+        try:
+            self._done.append(Replied(number, await _answer(command, self._runner, self._clock)))
+        except Exception as failure:  # a bug of a runner, whose every failure is an outcome: the driver raises it
+            self._broken = failure
+        finally:
+            del self._calls[number]
+            self._woken.set()
+
+    async def _next(self) -> Replied:
+        """The reply that comes next: of a finished call, or of the wait that is due first."""
+        while True:
+            if self._broken is not None:
+                raise self._broken
+            if self._done:
+                return self._done.popleft()
+            due = self._waits[0][0] - self._clock.monotonic() if self._waits else None
+            if due is not None and (due <= 0 or not self._calls):
+                await self._clock.sleep(max(due, 0))
+                _, number = heapq.heappop(self._waits)
+                return Replied(number, Reply(self._clock.now()))
+            self._woken.clear()
+            timer = None
+            if due is not None and not self._clock.virtual:
+                timer = asyncio.get_running_loop().call_later(due, self._woken.set)
+            try:
+                await self._woken.wait()
+            finally:
+                if timer is not None:
+                    timer.cancel()

@@ -9,22 +9,19 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import cast
 
 from noetl.compiler import ir
 from noetl.compiler.ir import Json
 
 from .commands import Command, Reply
 from .events import Event, Listener
-from .outcome import concluded, summarise
+from .outcome import Tally, summarise
 from .packet import Token
 from .records import RunRecord
-from .run import Process, Run, RunEnd
+from .run import ALONE, Process, Run, RunEnd
 from .scope import ExecutionInfo
 from .starting import StartFailed, first_token
-
-MAX_RUNS: Final = 100_000
-"""Runs in one execution (RUN-7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +64,26 @@ def _reaching(target: str, before: Mapping[str, set[str]]) -> frozenset[str]:
 class _Live:
     run: Run
     process: Process
+    tokens: Sequence[Token]
+    alone: bool
+    time: str
+    """When the run began."""
+    replies: list[tuple[int, Reply]] = field(default_factory=list)
+    """What it was sent, with the lanes, where snapshots are taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A command that waits for its reply."""
+
+    live: _Live
+    lane: int
+    command: Command
+
+
+def _deaf(event: Event) -> None:
+    """Hears what was told before."""
+    del event
 
 
 @dataclass(slots=True)
@@ -76,14 +93,18 @@ class Execution:
     workflow: ir.Workflow
     info: ExecutionInfo
     listener: Listener
-    max_runs: int = MAX_RUNS
     records: list[RunRecord] = field(default_factory=list)
+    """The runs that have ended; left empty where `info.records` says so."""
+    snapshots: bool = False
+    """Whether what a snapshot needs is kept: the replies to the runs that are under way."""
     error: Json | None = None
     """Why the execution failed outside of any run."""
     cancelled: bool = False
     _steps: dict[str, ir.Step] = field(init=False)
     _graph: Graph = field(init=False)
-    _live: dict[int, _Live] = field(default_factory=dict)
+    _tally: Tally = field(default_factory=Tally)
+    _live: dict[int, _Open] = field(default_factory=dict)
+    """By number."""
     _running: Counter[str] = field(default_factory=Counter)
     _held: dict[str, list[Token]] = field(default_factory=dict)
     _poisoned: set[str] = field(default_factory=set)
@@ -115,10 +136,10 @@ class Execution:
 
     def apply(self, number: int, reply: Reply) -> list[Issued]:
         """The reply to the command issued under `number`. An unknown or answered number is a ValueError."""
-        live = self._live.pop(number, None)
-        if live is None:
+        waiting = self._live.pop(number, None)
+        if waiting is None:
             raise ValueError(f"no command {number} is open")
-        self._advance(live, reply, reply.time)
+        self._advance(waiting.live, waiting.lane, reply)
         return self._settle(reply.time)
 
     def cancel(self, time: str) -> None:
@@ -127,17 +148,91 @@ class Execution:
         self._abandon()
         self._settle(time)
 
+    def open_commands(self) -> list[Issued]:
+        """Every command that waits for its reply, in the order in which they were issued."""
+        return [Issued(number, waiting.command) for number, waiting in self._live.items()]
+
+    def snapshot(self) -> Json:
+        """The state as JSON, for `restored`; ValueError of an execution that was not made with `snapshots`.
+
+        A run that is under way is kept as its tokens and the replies that it was sent.
+        """
+        if not self.snapshots:
+            raise ValueError("this execution keeps nothing to take a snapshot of")
+        live = list({id(waiting.live): waiting.live for waiting in self._live.values()}.values())
+        places = {id(one): i for i, one in enumerate(live)}
+        return {
+            "records": [record.to_json() for record in self.records],
+            "tally": self._tally.to_json(),
+            "error": self.error,
+            "cancelled": self.cancelled,
+            "ended": self._ended,
+            "number": self._number,
+            "started": self._started,
+            "poisoned": [*sorted(self._poisoned)],
+            "held": {step: [token.to_json() for token in tokens] for step, tokens in self._held.items()},
+            "live": [
+                {
+                    "tokens": [token.to_json() for token in one.tokens],
+                    "alone": one.alone,
+                    "time": one.time,
+                    "replies": [[lane, reply.to_json()] for lane, reply in one.replies],
+                }
+                for one in live
+            ],
+            "open": [[number, places[id(w.live)], w.lane] for number, w in self._live.items()],
+        }
+
+    @classmethod
+    def restored(cls, workflow: ir.Workflow, info: ExecutionInfo, listener: Listener, state: Json) -> Execution:
+        """The execution that `snapshot` was taken of; what happened before it is told to nobody again."""
+        execution = cls(workflow, info, listener, snapshots=True)
+        execution._restore(cast("dict[str, Json]", state))
+        return execution
+
+    def _restore(self, state: dict[str, Json]) -> None:
+        listener, self.listener = self.listener, _deaf
+        records = cast("list[Json]", state["records"])
+        self.records = [RunRecord.from_json(record) for record in records]
+        self._tally = Tally.from_json(state["tally"])
+        self.error, self.cancelled, self._ended = state["error"], state["cancelled"] is True, state["ended"] is True
+        self._number, self._started = cast(int, state["number"]), cast(int, state["started"])
+        self._poisoned = set(cast("list[str]", state["poisoned"]))
+        for step, tokens in cast("dict[str, list[Json]]", state["held"]).items():
+            self._held[step] = [Token.from_json(token) for token in tokens]
+        live = [self._resumed(cast("dict[str, Json]", one)) for one in cast("list[Json]", state["live"])]
+        for number, place, lane in cast("list[tuple[int, int, int]]", state["open"]):
+            one, commands = live[place]
+            self._live[number] = _Open(one, lane, commands[lane])
+        self.listener = listener
+
+    def _resumed(self, state: dict[str, Json]) -> tuple[_Live, dict[int, Command]]:
+        """A run that was under way, brought to where it was, with the last command of each of its lanes."""
+        tokens = [Token.from_json(token) for token in cast("list[Json]", state["tokens"])]
+        name = tokens[0].target
+        live = self._activated(name, tokens, str(state["time"]), alone=state["alone"] is True)
+        self._running[name] += 1
+        commands = dict(next(live.process))
+        for lane, reply in cast("list[tuple[int, Json]]", state["replies"]):
+            live.replies.append((lane, Reply.from_json(reply)))
+            commands.update(live.process.send(live.replies[-1]))
+        live.run.released.clear()
+        return live, commands
+
     def summary(self) -> dict[str, Json]:
         """The object of `noetl run --json`."""
         return summarise(self.records, cancelled=self.cancelled, error=self.error)
 
     def outcome(self) -> dict[str, Json]:
         """The summary without its runs."""
-        return concluded(self.records, cancelled=self.cancelled, error=self.error)
+        return self._tally.outcome(cancelled=self.cancelled, error=self.error)
+
+    def _tell(self, event: Event) -> None:
+        self.listener(event)
 
     def _abandon(self) -> None:
-        for live in self._live.values():
-            live.process.close()
+        for waiting in self._live.values():
+            waiting.live.process.close()
         self._live.clear()
         self._running.clear()
         self._queue.clear()
@@ -187,29 +282,50 @@ class Execution:
 
     def _begin(self, name: str, tokens: Sequence[Token], time: str) -> None:
         self._started += 1
-        if self._started > self.max_runs:
-            self.error = {"type": "LimitExceeded", "message": f"more than {self.max_runs} runs in one execution"}
+        if self._started > self.info.limits.runs:
+            self.error = {
+                "type": "LimitExceeded",
+                "message": f"more than {self.info.limits.runs} runs in one execution",
+            }
             self.records.clear()  # CAU-4 promises the status only, and nobody reads so many runs
+            self._tally = Tally()
             self._abandon()
             return
         alone = not (self._live or self._queue or self._held)
-        run = Run(self.workflow, self._steps[name], tokens, self.info, self.listener, alone=alone)
         self._running[name] += 1
-        self._advance(_Live(run, run.perform(time)), None, time)
+        self._advance(self._activated(name, tokens, time, alone=alone), ALONE, None)
 
-    def _advance(self, live: _Live, reply: Reply | None, time: str) -> None:
+    def _activated(self, name: str, tokens: Sequence[Token], time: str, *, alone: bool) -> _Live:
+        run = Run(self.workflow, self._steps[name], tokens, self.info, self._tell, alone=alone)
+        return _Live(run, run.perform(time), tokens, alone, time)
+
+    def _advance(self, live: _Live, lane: int, reply: Reply | None) -> None:
+        """Go on with a run; its commands are issued, and the tokens of its iterations go on their way."""
+        time = live.time if reply is None else reply.time
+        end: RunEnd | None = None
         try:
-            command = next(live.process) if reply is None else live.process.send(reply)
+            if reply is None:
+                commands = next(live.process)
+            else:
+                if self.snapshots:
+                    live.replies.append((lane, reply))
+                commands = live.process.send((lane, reply))
+            for lane_of, command in commands:
+                self._number += 1
+                self._live[self._number] = _Open(live, lane_of, command)
+                self._issued.append(Issued(self._number, command))
         except StopIteration as stop:
-            self._finish(live.run.step.name, stop.value, time)
-            return
-        self._number += 1
-        self._live[self._number] = live
-        self._issued.append(Issued(self._number, command))
+            end = stop.value
+        self._queue.extend(token for _, token in live.run.released)
+        live.run.released.clear()
+        if end is not None:
+            self._finish(live.run.step.name, end, time)
 
     def _finish(self, step: str, end: RunEnd, time: str) -> None:
         self._running[step] -= 1
-        self.records.append(end.record)
+        self._tally.add(end.record)
+        if self.info.records:
+            self.records.append(end.record)
         if end.poisons:
             self._poison(step, time)
         self._queue.extend(token for _, token in end.tokens)

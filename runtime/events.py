@@ -5,13 +5,21 @@
 | `workflow.start`, `workflow.end` | workload; status and output |
 | `step.enter`, `step.exit` | args; status |
 | `call.start`, `call.done`, `call.error` | call, attempt, request; call, attempt, response or error |
+| `rule.fired`, `retry.exhausted` | the rule's index, of the one that fired; of one whose retry is used up (RET-4) |
 | `rule.error` | the rule's index and why its `when` counts as false (TPL-4) |
-| `transition`, `transition.ignored` | target and key; the action that came too late (STP-7) |
+| `rule.tried` | where a trace is asked for: rule, fired, the value of `when`, the values of the names that it reads |
+| `transition`, `transition.ignored` | target, args and key; the action that came too late (STP-7) |
 | `retry`, `call`, `call.dropped` | the wait; the number of the call; the number of calls made (RET-5) |
 | `collect.missing` | the name that collected nothing (COL-1, COL-3) |
-| `sink.done`, `log`, `event_log`, `stdout`, `skip` | kind; text; fields; text; reason |
+| `sink.done`, `log`, `event_log`, `skip` | kind; text; fields; reason |
+| `stdout`, `stderr` | what python code wrote |
+| `loop.start`, `iteration.start` | the length; the item |
+| `iteration.success`, `iteration.failed`, `iteration.skipped` | result; error; null |
+| `loop.done` | the response: results and stats (LOP-5) |
 | `run.success`, `run.failed`, `run.skipped` | result; error; null |
 | `join.poisoned` | the step whose tokens end (RUN-6) |
+
+Events of an iteration carry its index beside their data.
 """
 
 from __future__ import annotations
@@ -34,6 +42,8 @@ class Event:
     step: str | None
     key: Key | None
     data: dict[str, Json]
+    iteration: int | None = None
+    """The index of the iteration that it belongs to."""
 
 
 Listener: TypeAlias = Callable[[Event], None]

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias, cast
 
 from noetl.compiler.ir import Json
 
+from .growing import Entries, Rows, Stored, extended, merged, plain_json
 from .keys import Key
 from .ports import ResultKind
 
@@ -24,7 +25,7 @@ class Write:
     """One operation on a store name. `append` is an `extend` by one element, `replace` a `set` (SET-1, COL-1)."""
 
     mode: WriteMode
-    value: Json
+    value: Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +43,15 @@ class Absent:
 ABSENT = Absent()
 
 
-def apply_write(before: Json | Absent, write: Write) -> Json:
+def apply_write(before: Stored | Absent, write: Write) -> Stored:
     """The value of a name after a write. A list or map operation on a value of another type starts anew (CAU-2).
 
     Within a run such a mismatch is an error (COL-1) and never gets here; it can arise only where branches meet.
     """
-    if write.mode == "extend":
-        return [*before, *_list(write.value)] if isinstance(before, list) else write.value
-    if write.mode == "merge":
-        return {**before, **_map(write.value)} if isinstance(before, dict) else write.value
+    if write.mode == "extend" and isinstance(before, list | Rows):
+        return extended(before, _list(plain_json(write.value)))
+    if write.mode == "merge" and isinstance(before, dict | Entries):
+        return merged(before, _map(plain_json(write.value)))
     return write.value
 
 
@@ -74,18 +75,16 @@ class Segment:
     writes: dict[str, tuple[Write, ...]] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
 
-    def add(self, writes: Iterable[tuple[str, Write]], step: str, result: Result | None) -> None:
-        """Add what one run did, in the order in which it did it."""
+    def add(self, writes: Iterable[tuple[str, Write]]) -> None:
+        """Add what one run or iteration wrote, in the order in which it did."""
         for name, write in writes:
             self.writes[name] = compose(self.writes.get(name, ()), write)
-        if result is not None:
-            self.results[step] = result
 
     def to_json(self) -> Json:
         """The segment as JSON."""
         return {
             "key": cast(Json, self.key.to_json()),
-            "writes": {n: [[w.mode, w.value] for w in ws] for n, ws in self.writes.items()},
+            "writes": {n: [[w.mode, plain_json(w.value)] for w in ws] for n, ws in self.writes.items()},
             "results": {s: [r.kind, r.value] for s, r in self.results.items()},
         }
 
@@ -109,14 +108,9 @@ class Packet:
     segments: list[Segment] = field(default_factory=list)
     open: bool = False
 
-    def store(self) -> dict[str, Json]:
+    def store(self) -> dict[str, Stored]:
         """All store variables, folded (CAU-2)."""
-        if len(self.segments) == 1:
-            found: dict[str, Json] = {}
-            for name, writes in self.segments[0].writes.items():
-                found[name] = _fold(ABSENT, writes)
-            return found
-        folded: dict[str, Json] = {}
+        folded: dict[str, Stored] = {}
         for segment in self.segments:
             for name, writes in segment.writes.items():
                 folded[name] = _fold(folded.get(name, ABSENT), writes)
@@ -129,24 +123,44 @@ class Packet:
             found.update(segment.results)
         return found
 
-    def after(
-        self, key: Key, step: str, writes: Sequence[tuple[str, Write]], result: Result | None, tokens: int
-    ) -> Packet:
-        """The packet of the tokens that the run with `key` releases. Consumes this packet: a chain grows in place."""
-        owned = self.open and bool(self.segments)
-        if owned:
-            self.segments[-1].add(writes, step, result)
-        elif writes or result is not None:
-            fresh = Segment(key)
-            fresh.add(writes, step, result)
-            self.segments = [*self.segments, fresh]
-            owned = True
-        self.open = owned and tokens == 1
-        return self
+    def wrote(self, key: Key, writes: Sequence[tuple[str, Write]]) -> None:
+        """Add what was written at `key`, which no earlier segment comes after: a chain grows in place."""
+        if writes:
+            self._segment(key).add(writes)
+
+    def gave(self, key: Key, step: str, result: Result, *, apart: bool = False) -> None:
+        """Add the result of the run of `step` with `key`.
+
+        `apart`: its iterations have released tokens, whose holders do not know it and whose results come after it.
+        """
+        if apart:
+            told = Segment(key.child(-1, -1), {}, {step: result})
+            self.segments = sorted([*self.segments, told], key=lambda segment: segment.key)
+            self.open = False
+        else:
+            self._segment(key).results[step] = result
+
+    def close(self) -> None:
+        """Something may come between what was written so far and what comes next, so these are not composed."""
+        self.open = False
+
+    def _segment(self, key: Key) -> Segment:
+        if not self.open:
+            self.segments = [*self.segments, Segment(key)]
+            self.open = True
+        return self.segments[-1]
 
     def shared(self) -> Packet:
-        """A packet for one of several tokens: the same history, which its holder does not change in place."""
+        """A packet for one of several holders: the same history, which none of them changes in place."""
         return Packet(self.workload, self.segments, open=False)
+
+    def owned(self) -> Packet:
+        """The same history, to be continued by a run that others may still rebuild from this one."""
+        segments = list(self.segments)
+        if self.open:
+            last = segments[-1]
+            segments[-1] = Segment(last.key, dict(last.writes), dict(last.results))
+        return Packet(self.workload, segments, self.open)
 
     def flattened(self) -> Packet:
         """The same history as one segment. Right only where no other live token shares a part of it."""
@@ -211,7 +225,7 @@ class Token:
         )
 
 
-def _fold(value: Json | Absent, writes: Iterable[Write]) -> Json:
+def _fold(value: Stored | Absent, writes: Iterable[Write]) -> Stored:
     for write in writes:
         value = apply_write(value, write)
     return None if isinstance(value, Absent) else value

@@ -20,10 +20,33 @@ class CallRecord:
     request: Json
     outcome: Json
     """`{"response": ...}` or `{"error": ...}`; null while the call is under way."""
+    iteration: int | None = None
+    """The index of the iteration that made it; None without a loop."""
 
     def to_json(self) -> dict[str, Json]:
         """The entry of `calls`."""
-        return {"attempts": self.attempts, "request": self.request, "outcome": self.outcome}
+        entry: dict[str, Json] = {"attempts": self.attempts, "request": self.request, "outcome": self.outcome}
+        return entry if self.iteration is None else {"iteration": self.iteration, **entry}
+
+
+@dataclass(slots=True)
+class IterationRecord:
+    """One finished iteration. One whose error was handled without a `result` counts as failed (LOP-5)."""
+
+    index: int
+    status: RunStatus
+    result: Json
+    error: Json | None
+    attempts: list[int]
+    """The attempts of each of its calls."""
+
+    def to_json(self) -> dict[str, Json]:
+        """The entry of `iterations`."""
+        entry: dict[str, Json] = {"index": self.index, "status": self.status, "result": self.result}
+        if self.error is not None:
+            entry["error"] = self.error
+        entry["attempts"] = list(self.attempts)
+        return entry
 
 
 @dataclass(slots=True)
@@ -39,6 +62,9 @@ class RunRecord:
     dead_path: bool = False
     """Whether it failed by `fail: {fail_workflow: false}`: no poison, and the execution may complete (RUN-3, RUN-6)."""
     calls: list[CallRecord] = field(default_factory=list)
+    """Of a loop run those of all its iterations, in index order."""
+    iterations: list[IterationRecord] | None = None
+    """In index order; None without a loop, and where no iteration was to be made (RUL-9)."""
 
     @property
     def fails_execution(self) -> bool:
@@ -56,6 +82,8 @@ class RunRecord:
         }
         if self.error is not None:
             entry["error"] = self.error
+        if self.iterations is not None:
+            entry["iterations"] = [iteration.to_json() for iteration in self.iterations]
         entry["calls"] = [call.to_json() for call in self.calls]
         return entry
 
@@ -68,7 +96,7 @@ class RunRecord:
         """The record written by `to_json`; ValueError or KeyError if it is another shape."""
         if not isinstance(data, dict) or not isinstance(calls := data["calls"], list):
             raise ValueError("not a run record")
-        args = data["args"]
+        args, iterations = data["args"], data.get("iterations")
         return cls(
             key=Key.from_json(data["key"]),
             step=str(data["step"]),
@@ -78,10 +106,20 @@ class RunRecord:
             error=data.get("error"),
             dead_path=data["dead_path"] is True,
             calls=[_call(c) for c in calls],
+            iterations=[_iteration(i) for i in iterations] if isinstance(iterations, list) else None,
         )
 
 
 def _call(data: Json) -> CallRecord:
     if not isinstance(data, dict) or not isinstance(attempts := data["attempts"], int):
         raise ValueError("not a call record")
-    return CallRecord(attempts, data["request"], data["outcome"])
+    iteration = data.get("iteration")
+    return CallRecord(attempts, data["request"], data["outcome"], iteration if isinstance(iteration, int) else None)
+
+
+def _iteration(data: Json) -> IterationRecord:
+    if not isinstance(data, dict) or not isinstance(index := data["index"], int):
+        raise ValueError("not an iteration record")
+    attempts = data["attempts"]
+    kept = [n for n in attempts if isinstance(n, int)] if isinstance(attempts, list) else []
+    return IterationRecord(index, cast(RunStatus, data["status"]), data["result"], data.get("error"), kept)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from noetl.compiler.ir import Json
 from noetl.errors import UsageError
 
-from .ports import Outcome, ResultKind, ToolCall, ToolRunner
+from .ports import Outcome, ToolCall, ToolRunner
 
 VARIABLE: Final = "NOETL_REPLAY"
 
@@ -31,7 +30,7 @@ class Recorder:
     async def call(self, request: ToolCall) -> Outcome:
         """Call the tool and keep the outcome."""
         outcome = await self._runner.call(request)
-        self.outcomes[str(request.place)] = asdict(outcome)
+        self.outcomes[str(request.place)] = outcome.to_json()
         return outcome
 
     async def close(self) -> None:
@@ -55,14 +54,7 @@ class Replayer:
         kept = self._outcomes.get(where)
         if kept is None:
             return Outcome(error={"type": "NotRecorded", "message": f"no outcome was recorded for {where}"})
-        return Outcome(
-            response=kept["response"],
-            error=kept["error"],
-            view=cast(ResultKind, kept["view"]),
-            stdout=str(kept["stdout"]),
-            stderr=str(kept.get("stderr", "")),
-            answered=kept["answered"],
-        )
+        return Outcome.from_json(kept)
 
     async def close(self) -> None:
         """Close the real runner."""

@@ -31,3 +31,9 @@ def result_of(value: Expression | Value, scope: Scope) -> Result:
     """The value as a result; a view keeps its kind."""
     native = evaluated(value, scope)
     return Result(as_json(native), native.kind if isinstance(native, View) else "plain")
+
+
+def named(value: Json) -> str:
+    """What a value is, for a message."""
+    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "a map"}
+    return names.get(type(value), "null")

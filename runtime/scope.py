@@ -10,8 +10,21 @@ from noetl.compiler.expr import NOW
 from noetl.compiler.ir import RESERVED, Json
 from noetl.compiler.values import MISSING, SecretNames, mask, view
 
+from .growing import Stored, plain_json
 from .keychain import Keychain
 from .packet import Packet, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What turns an endless playbook into a clear failure (RUN-7)."""
+
+    calls: int = 10_000
+    """In a run without a loop, or in an iteration."""
+    runs: int = 100_000
+    """In an execution."""
+    iterations: int = 1_000_000
+    """In a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +34,11 @@ class ExecutionInfo:
     execution_id: str
     env: Mapping[str, str]
     """The environment names that the runner allows, with their values (TPL-6)."""
+    limits: Limits = field(default_factory=Limits)
+    records: bool = True
+    """Whether the records of runs keep their calls and iterations, as `noetl run --json` shows them."""
+    trace: bool = False
+    """Whether every rule that is tried leaves an event `rule.tried`, as `noetl why` shows it."""
 
 
 @dataclass(slots=True)
@@ -42,7 +60,12 @@ class Scope:
     """Whether an entry of `args` named `error` wins over the root (TPL-7)."""
     own: tuple[str, Result | None] | None = None
     """The run's own step name and its result, from step.exit on (STP-6)."""
-    store: dict[str, Json] = field(init=False)
+    iterator: str | None = None
+    """The name of an iteration's item; None outside of iterations."""
+    item: Json = None
+    loop: dict[str, Json] | None = None
+    """`loop` of LOP-1, in an iteration."""
+    store: dict[str, Stored] = field(init=False)
     results: dict[str, Result] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,6 +80,8 @@ class Scope:
             if name == "error" and self.inherited_error and "error" in self.args:
                 return self.args["error"]
             return self._root(name)
+        if name == self.iterator:
+            return self.item
         if name in self.args:
             return self.args[name]
         if self.own and name == self.own[0]:
@@ -64,10 +89,23 @@ class Scope:
         if name in self.results:
             return self._shown(self.results[name])
         if name in self.store:
-            return self.store[name]
+            return self.stored(name)
         if name == "steps":
             return self._steps()
         return MISSING
+
+    def stored(self, name: str) -> Json:
+        """The value of a store name; KeyError if it was never written."""
+        return plain_json(self.store[name])
+
+    def of_iteration(self, iterator: str, item: Json, index: int, length: int, store: dict[str, Stored]) -> Scope:
+        """The scope of an iteration (LOP-1); what it writes goes to `store`."""
+        other = copy(self)
+        other.iterator, other.item = iterator, item
+        other.loop = {"index": index, "first": index == 0, "last": index == length - 1, "length": length}
+        other.store = store
+        other.response = other.result = other.own = None
+        return other
 
     def with_args(self, args: dict[str, Json]) -> Scope:
         """The same scope with other args: what a workbook task's templates see (TOO-4)."""
@@ -79,7 +117,8 @@ class Scope:
         """Every name that is bound, roots first: what `context` holds (TOO-3). Secrets are not among them."""
         roots = [n for n in sorted(RESERVED - {"secret", "keychain"}) if self._root(n) is not MISSING]
         own = [self.own[0]] if self.own and self.own[1] is not None else []
-        return list(dict.fromkeys([*roots, *self.args, *own, *self.results, *self.store, "steps"]))
+        items = [self.iterator] if self.iterator is not None else []
+        return list(dict.fromkeys([*roots, *items, *self.args, *own, *self.results, *self.store, "steps"]))
 
     def plain(self, name: str) -> object:
         """The JSON value of a name for a python tool, or MISSING. Of a secret, code is given no more than the name."""
@@ -94,7 +133,7 @@ class Scope:
             case "workload":
                 found = self.packet.workload
             case "ctx" | "vars":
-                found = self.store
+                found = {name: plain_json(value) for name, value in self.store.items()}
             case "args":
                 found = self.args
             case "event":
@@ -105,6 +144,10 @@ class Scope:
                 found = self._shown(self.result)
             case "error":
                 found = MISSING if self.error is None else self.error
+            case "loop":
+                found = MISSING if self.loop is None else self.loop
+            case "loop_index":
+                found = MISSING if self.loop is None else self.loop["index"]
             case "execution_id":
                 found = self.info.execution_id
             case "job":

@@ -14,7 +14,7 @@ from noetl.diagnostics import Span
 
 from .actions import Actions, Context
 from .literals import Literals
-from .triggers import TakenOn, about_iteration, trigger
+from .triggers import TakenOn, about_iteration, item_entries, trigger
 
 
 def lower(playbook: document.Document, text: str, findings: Findings) -> ir.Workflow:
@@ -81,9 +81,11 @@ class _Lowering:
         following = None
         if spec.next is not None and key:
             following = self._actions.transition(name, spec.next, None, _structural(case), key.span)
+        args = self._entries(spec.args, spec.step.span)
         return ir.Step(
             name=name,
-            args=self._entries(spec.args, spec.step.span),
+            args=args,
+            item_args=item_entries(args, loop.iterator) if loop else frozenset(),
             tool=tool,
             loop=loop,
             rules=tuple(rule for rule, _ in case),
@@ -168,6 +170,7 @@ class _Lowering:
         return ir.Step(
             name=ir.END,
             args=nothing,
+            item_args=frozenset(),
             tool=None,
             loop=None,
             rules=(),

@@ -94,6 +94,16 @@ def about_iteration(rule: Trigger, parts: Iterable[ir.DataAction | ir.ControlAct
     return any(_reads(part, names) for part in parts)
 
 
+def item_entries(args: ir.MapValue, iterator: str) -> frozenset[str]:
+    """STP-2: the entries of a loop step's args that are rendered for each iteration only."""
+    names = frozenset((iterator, "loop", "loop_index"))
+    return frozenset(
+        name
+        for name, value in args.entries
+        if any(names & analysis.names(source, template) for source, template in _templates(value))
+    )
+
+
 def _reads(part: ir.DataAction | ir.ControlAction, names: frozenset[str]) -> bool:
     if isinstance(part, ir.CollectPath):
         return True  # its path starts at the response

@@ -13,8 +13,10 @@ from noetl.runtime.capabilities import refusals
 from noetl.runtime.credentials import MappedCredentials
 from noetl.runtime.embedded import execute
 from noetl.runtime.events import Event
+from noetl.runtime.library import TextLibrary
 from noetl.runtime.scope import ExecutionInfo
 from noetl.runtime.tools import ToolBox
+from noetl.runtime.tools.playbook import Playbooks
 
 from ..case import Case
 from ..observation import Observation
@@ -70,13 +72,16 @@ def _observe(case: Case, folder: Path) -> Observation:
     with Probe(case.probe, clock=lambda: time.monotonic() + clock.monotonic()) as probe:
 
         async def run() -> Observation:
-            toolbox = ToolBox(credentials, folder=folder)
+            info = ExecutionInfo("case", dict(case.env))
+            library = TextLibrary(case.playbooks or {})
+            runner = Playbooks(
+                lambda folder: ToolBox(credentials, folder=folder), library, clock, folder=folder, env=info.env
+            )
             try:
-                info = ExecutionInfo("case", dict(case.env))
                 payload = {**case.payload, "probe": probe.url}
-                execution = await execute(workflow, payload, info, toolbox, clock, listen)
+                execution = await execute(workflow, payload, info, runner, clock, listen)
                 return Observation(execution.summary(), compilation.diagnostics, probe.requests, log)
             finally:
-                await toolbox.close()
+                await runner.close()
 
         return asyncio.run(run())

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noetl.compiler.ir import Json
+from noetl.runtime.growing import Stored
 from noetl.runtime.keys import Key
 from noetl.runtime.packet import ABSENT, Absent, Packet, Result, Token, Write, apply_write, compose, joined
 
@@ -25,7 +26,7 @@ writes = st.one_of(
 )
 
 
-def whole(base: Json | Absent, made: Iterable[Write]) -> Json | Absent:
+def whole(base: Stored | Absent, made: Iterable[Write]) -> Stored | Absent:
     for write in made:
         base = apply_write(base, write)
     return base
@@ -69,7 +70,12 @@ def tokens_of(tree: Tree) -> tuple[list[Token], dict[Key, tuple[str, list[tuple[
         runs[token.key] = (step, tree.writes, tree.told)
         leaving = max(1, len(tree.children))
         result = Result(len(runs), "plain") if tree.told else None
-        packet = token.packet.after(token.key, step, tree.writes, result, leaving)
+        packet = token.packet
+        packet.wrote(token.key, tree.writes)
+        if result is not None:
+            packet.gave(token.key, step, result)
+        if leaving != 1:
+            packet.close()
         for entry in range(leaving):
             share = packet if leaving == 1 else packet.shared()
             child = Token(token.key.child(0, entry), "t", {}, None, share)
@@ -85,7 +91,7 @@ def tokens_of(tree: Tree) -> tuple[list[Token], dict[Key, tuple[str, list[tuple[
 @given(forks)
 def test_a_join_folds_every_run_once_in_key_order(tree: Tree) -> None:
     ends, runs = tokens_of(tree)
-    expected: dict[str, Json] = {}
+    expected: dict[str, Stored] = {}
     for key in sorted(runs):
         _, made, _ = runs[key]
         for name, write in made:
@@ -101,7 +107,7 @@ def test_a_join_folds_every_run_once_in_key_order(tree: Tree) -> None:
 def test_a_branch_sees_its_ancestors_only(tree: Tree) -> None:
     ends, runs = tokens_of(tree)
     for token in ends:
-        expected: dict[str, Json] = {}
+        expected: dict[str, Stored] = {}
         steps: set[str] = set()
         for key in sorted(runs):
             if key.pairs() == token.key.pairs()[: key.depth]:

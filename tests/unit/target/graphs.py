@@ -43,6 +43,7 @@ def _step(line: int, name: str, rest: str) -> ir.Step:
     return ir.Step(
         name=name,
         args=ir.MapValue((), span),
+        item_args=frozenset(),
         tool=None,
         loop=None,
         rules=tuple(rules),

@@ -1,0 +1,130 @@
+"""The playbooks that a playbook can call (TOO-4): by `metadata.path`, then by file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from noetl.compiler import ir
+from noetl.compiler.frontend import compile_source
+from noetl.diagnostics import Severity
+from noetl.errors import ExecutionError
+
+from .capabilities import refusals
+
+SUFFIXES: Final = (".yaml", ".yml")
+
+
+class PlaybookMissing(ExecutionError):
+    """No playbook, or none that can be run, is there under that path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A playbook that can be run."""
+
+    workflow: ir.Workflow
+    file: str
+    text: str
+
+
+class Library(Protocol):
+    """Where sub-playbooks come from."""
+
+    def get(self, path: str) -> Entry:
+        """The playbook; PlaybookMissing, which says why, if there is none that can be run."""
+        ...
+
+
+class TextLibrary:
+    """Playbooks by name, with their texts."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = dict(texts)
+        self._paths: dict[str, str] | None = None
+        self._entries: dict[str, Entry] = {}
+
+    def get(self, path: str) -> Entry:
+        """The text whose `metadata.path` this is, or else that of this name."""
+        if self._paths is None:
+            self._paths = _paths(self._texts)
+        name = self._paths.get(path, path)
+        name = next((n for n in (name, *(f"{name}{suffix}" for suffix in SUFFIXES)) if n in self._texts), name)
+        if name not in self._texts:
+            raise _missing(path, [*self._paths, *self._texts])
+        if name not in self._entries:
+            self._entries[name] = entry(self._texts[name], name)
+        return self._entries[name]
+
+
+class FolderLibrary:
+    """The playbooks in and below some folders; the first folder that has one wins."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = tuple(folders)
+        self._paths: dict[str, str] | None = None
+        self._entries: dict[str, Entry] = {}
+
+    def get(self, path: str) -> Entry:
+        """The file whose `metadata.path` this is, or else the file of this name, below a folder."""
+        file = self._by_path().get(path) or self._by_file(path)
+        if file is None:
+            raise _missing(path, self._by_path())
+        if file not in self._entries:
+            self._entries[file] = entry(_read(file), file)
+        return self._entries[file]
+
+    def _by_path(self) -> dict[str, str]:
+        if self._paths is None:
+            files = [str(f) for folder in reversed(self._folders) for f in sorted(folder.rglob("*")) if _is_playbook(f)]
+            self._paths = _paths({file: _read(file) for file in files})
+        return self._paths
+
+    def _by_file(self, path: str) -> str | None:
+        for folder in self._folders:
+            for suffix in ("", *SUFFIXES):
+                file = folder / f"{path}{suffix}"
+                if file.is_file():
+                    return str(file)
+        return None
+
+
+def entry(text: str, file: str) -> Entry:
+    """The playbook of a text; PlaybookMissing with its first error if it cannot be run."""
+    compilation = compile_source(text, file)
+    errors = [found for found in compilation.diagnostics if found.severity is Severity.ERROR]
+    if not errors and compilation.workflow is not None:
+        errors = refusals(compilation.workflow, file)
+    if errors or compilation.workflow is None:
+        first = errors[0]
+        raise PlaybookMissing(f'playbook "{file}" cannot be run: {first.span} {first.code} {first.message}')
+    return Entry(compilation.workflow, file, text)
+
+
+def _paths(texts: Mapping[str, str]) -> dict[str, str]:
+    """The name of each text by the `metadata.path` that it declares."""
+    found: dict[str, str] = {}
+    for name, text in texts.items():
+        document = compile_source(text, name, check=False).document
+        path = document.metadata.path if document is not None else None
+        if path is not None:
+            found[path.text] = name
+    return found
+
+
+def _is_playbook(file: Path) -> bool:
+    return file.suffix in SUFFIXES and not any(part.startswith(".") for part in file.parts[1:]) and file.is_file()
+
+
+def _read(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _missing(path: str, known: Sequence[str] | Mapping[str, str]) -> PlaybookMissing:
+    told = ", ".join(f'"{name}"' for name in sorted(set(known))[:20]) or "none"
+    return PlaybookMissing(f'no playbook has the path "{path}"; playbooks: {told}')
