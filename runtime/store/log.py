@@ -19,7 +19,7 @@ from noetl.errors import UsageError
 from ..events import Event, Listener
 from ..journal import ExecutionStart, Kept, Replied
 from .database import Change, Database, LogFailed
-from .rows import LoggedEvent, decoded, encoded, outcome_row, replied
+from .rows import EventRow, LoggedEvent, decoded, encoded, outcome_row, replied
 
 VERSION: Final = 1
 """The version of the schema that this code reads and writes."""
@@ -27,7 +27,7 @@ IDLE: Final = 0.1
 """Seconds after which events are written that no reply has taken along."""
 BUFFERED: Final = 1_000
 """So many events are held back at most."""
-_EVENT: Final = "INSERT INTO noetl_event VALUES (?, ?, ?, ?, ?, ?, ?)"
+_EVENT: Final = "INSERT INTO noetl_event VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _REPLY: Final = "INSERT INTO noetl_reply VALUES (?, ?, ?, ?, ?)"
 _PLAYBOOK: Final = "INSERT INTO noetl_playbook VALUES (?, ?) ON CONFLICT DO NOTHING"
 _EXECUTION: Final = (
@@ -187,6 +187,10 @@ class Log:
             raise UsageError(f'several executions of the log "{self.name}" begin with "{execution_id}"')
         return found[0]
 
+    def holds(self, execution_id: str) -> bool:
+        """Whether the log has an execution with exactly this id."""
+        return any(True for _ in self._database.rows(f"{_ENTRY} WHERE id = ?", (execution_id,)))
+
     def kept(self, execution_id: str) -> Kept:
         """How an execution started, and its replies. UsageError if there is none."""
         query = (
@@ -212,11 +216,11 @@ class Log:
     def events(self, execution_id: str, after: int = 0) -> Iterator[LoggedEvent]:
         """The events of an execution that were kept, from the position behind `after` on."""
         query = (
-            "SELECT execution_id, position, time, name, step, key, data FROM noetl_event"
+            "SELECT execution_id, position, time, name, step, key, iteration, data FROM noetl_event"
             " WHERE execution_id = ? AND position > ? ORDER BY position"
         )
         for row in self._database.rows(query, (execution_id, after)):
-            yield LoggedEvent(*cast("tuple[str, int, str, str, str | None, str | None, str]", row))
+            yield LoggedEvent(*cast(EventRow, row))
 
     def running(self, execution_id: str) -> bool:
         """Whether some process drives the execution now."""

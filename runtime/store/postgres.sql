@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS noetl_event (
   name text NOT NULL,
   step text,
   key text,
+  iteration bigint,
   data text NOT NULL,
   PRIMARY KEY (execution_id, position)
 );

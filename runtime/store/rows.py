@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from noetl.compiler.ir import Json
 
 from ..commands import Reply
 from ..events import Event
 from ..journal import Replied
-from ..ports import Outcome, ResultKind
+from ..ports import Outcome
 
 _ENCODE: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False).encode
 
@@ -27,6 +27,9 @@ def decoded(text: object) -> Json:
     return value
 
 
+EventRow: TypeAlias = "tuple[str, int, str, str, str | None, str | None, int | None, str]"
+
+
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
     """One event of a log, as `noetl events` shows it."""
@@ -39,6 +42,8 @@ class LoggedEvent:
     step: str | None
     key: str | None
     """The run's key as text (`Key.identity`)."""
+    iteration: int | None
+    """The index of the iteration that it belongs to, from 0."""
     data: str
     """JSON."""
 
@@ -46,12 +51,17 @@ class LoggedEvent:
     def of(cls, execution_id: str, position: int, event: Event) -> LoggedEvent:
         """The entry of an event that the engine made."""
         key = None if event.key is None else event.key.identity()
-        return cls(execution_id, position, event.time, event.name, event.step, key, encoded(event.data))
+        return cls(
+            execution_id, position, event.time, event.name, event.step, key, event.iteration, encoded(event.data)
+        )
 
     @property
-    def row(self) -> tuple[str, int, str, str, str | None, str | None, str]:
+    def row(self) -> EventRow:
         """As a row of `noetl_event`."""
-        return self.execution_id, self.position, self.time, self.name, self.step, self.key, self.data
+        return (
+            *(self.execution_id, self.position, self.time, self.name),
+            *(self.step, self.key, self.iteration, self.data),
+        )
 
     def to_json(self) -> dict[str, Json]:
         """The line of `noetl events --json`; its shape is `schema/event`."""
@@ -62,41 +72,17 @@ class LoggedEvent:
             "name": self.name,
             "step": self.step,
             "key": self.key,
+            "iteration": self.iteration,
             "data": decoded(self.data),
         }
 
 
 def outcome_row(outcome: Outcome | None) -> str | None:
-    """The outcome of a reply; what is as usual is left out."""
-    if outcome is None:
-        return None
-    kept: dict[str, Json] = {"response": outcome.response}
-    if outcome.error is not None:
-        kept["error"] = outcome.error
-    if outcome.view != "plain":
-        kept["view"] = outcome.view
-    if outcome.stdout:
-        kept["stdout"] = outcome.stdout
-    if outcome.answered is not None:
-        kept["answered"] = outcome.answered
-    return encoded(kept)
+    """The outcome of a reply; None for a wait."""
+    return None if outcome is None else encoded(outcome.to_json())
 
 
 def replied(number: object, time: object, outcome: object) -> Replied:
     """The reply of a row."""
-    if outcome is None:
-        return Replied(cast(int, number), Reply(str(time)))
-    kept = cast("dict[str, Json]", decoded(outcome))
-    return Replied(
-        cast(int, number),
-        Reply(
-            str(time),
-            Outcome(
-                response=kept["response"],
-                error=kept.get("error"),
-                view=cast(ResultKind, kept.get("view", "plain")),
-                stdout=str(kept.get("stdout", "")),
-                answered=kept.get("answered"),
-            ),
-        ),
-    )
+    kept = None if outcome is None else Outcome.from_json(cast("dict[str, Json]", decoded(outcome)))
+    return Replied(cast(int, number), Reply(str(time), kept))

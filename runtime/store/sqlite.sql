@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS noetl_event (
   name TEXT NOT NULL,
   step TEXT,
   key TEXT,
+  iteration INTEGER,
   data TEXT NOT NULL,
   PRIMARY KEY (execution_id, position)
 ) WITHOUT ROWID;

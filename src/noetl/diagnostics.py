@@ -15,6 +15,11 @@ from typing import Final
 
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 """The line breaks of YAML 1.2; `str.splitlines` knows more."""
+FAMILIES: Final = (
+    *("yaml", "structure", "names", "expressions", "control-flow", "targets", "security", "suppressions"),
+    "portability",
+)
+"""The families of kinds, by the first digit of their codes."""
 
 
 class Severity(StrEnum):
@@ -67,10 +72,7 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A registered kind of diagnostic. Codes are never reused.
-
-    Families by hundreds: 0 YAML, 1 structure, 2 names, 3 expressions, 4 control flow, 5 target capability, 6 security.
-    """
+    """A registered kind of diagnostic. Codes are never reused; their first digit is the family (`FAMILIES`)."""
 
     code: str
     name: str
@@ -186,6 +188,11 @@ def render_text(
         if d.hint:
             lines.append(f"  hint: {d.hint}")
     return "\n".join(lines)
+
+
+def excerpt(text: str, span: Span) -> list[str]:
+    """The lines that show a place of a text: where it begins, with carets below it; none outside of the text."""
+    return _excerpt(_BREAK.split(text), span)
 
 
 def _place(span: Span) -> dict[str, object]:

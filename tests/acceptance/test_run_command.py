@@ -47,6 +47,12 @@ def noetl(*arguments: str, stdin: str = "", env: dict[str, str] | None = None) -
     )
 
 
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test's log is in its own folder."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def greet(tmp_path: Path) -> str:
     path = tmp_path / "greet.yaml"
@@ -151,7 +157,9 @@ def test_a_failed_execution_exits_with_1_and_names_step_and_line(tmp_path: Path)
 def test_quiet_says_why_an_execution_failed(tmp_path: Path) -> None:
     path = tmp_path / "failing.yaml"
     path.write_text(GREET.replace('print("greeting", name)', 'raise ValueError("no")'), encoding="utf-8")
-    assert noetl(str(path), "-q").stderr == f'{path}:6:11: step "start" failed with ValueError: no\n'
+    assert noetl(str(path), "-q").stderr == (
+        f'{path}:6:11: step "start" failed with ValueError: no\n  |\n6 |   - step: start\n  |           ^~~~~\n'
+    )
     assert noetl(str(path), "-q", "--json").stderr == ""  # the object has it
 
 
@@ -161,13 +169,12 @@ def test_a_payload_file_may_begin_with_a_byte_order_mark(greet: str, tmp_path: P
     assert noetl(greet, "-q", "--payload", str(payload)).stdout == '"hello bom"\n'
 
 
-def test_what_the_runtime_cannot_run_yet_is_refused_with_a_code(tmp_path: Path) -> None:
-    path = tmp_path / "loop.yaml"
-    loop = "    loop: {in: [1, 2], iterator: i}\n    next: end"
-    path.write_text(GREET.replace("    next: end", loop), encoding="utf-8")
+def test_what_no_runner_runs_is_refused_with_a_code(tmp_path: Path) -> None:
+    path = tmp_path / "snow.yaml"
+    path.write_text(GREET.replace("kind: python, code: \"result = start['text']\"", "kind: snowflake, command: x"))
     done = noetl(str(path))
     assert (done.returncode, done.stdout) == (1, "")
-    assert "error[NTL551]" in done.stderr
+    assert "error[NTL553]" in done.stderr
 
 
 def test_requests_are_sent_where_the_map_says(tmp_path: Path) -> None:

@@ -26,6 +26,12 @@ workflow:
 """
 
 
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test's log is in its own folder."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def playbook(tmp_path: Path) -> str:
     path = tmp_path / "greet.yaml"

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-import json
+import os
+import re
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from noetl.compiler.ir import Json
 from noetl.diagnostics import Severity, render_text
 from noetl.errors import UsageError
 
-from . import FINDINGS, OK
+from . import FINDINGS
+from .options import (
+    AsJson,
+    CredentialsFile,
+    Deadline,
+    LogPlace,
+    MockFile,
+    MockRest,
+    Playbooks,
+    Quiet,
+    RecordFile,
+    Rest,
+    Until,
+)
 
 if TYPE_CHECKING:
     from noetl.compiler import ir
     from noetl.compiler.frontend import Compilation
+    from noetl.runtime.store.log import Log
 
-CANCELLED = 130
-"""The exit code of an execution that Ctrl-C cancelled, as shells have it."""
-
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 Set = Annotated[
     list[str] | None,
@@ -30,15 +42,13 @@ Set = Annotated[
 Payload = Annotated[
     str | None, typer.Option("--payload", metavar="FILE", help="The payload as JSON, or - for standard input.")
 ]
-CredentialsFile = Annotated[
-    str | None,
-    typer.Option("--credentials", metavar="FILE", help="Credentials by name: YAML, JSON, or the URL of a server."),
-]
 AllowEnv = Annotated[
     list[str] | None,
     typer.Option("--allow-env", metavar="NAME", help="An environment name that templates may read; may be repeated."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print status, output, error and all runs as one object.")]
+NewId = Annotated[
+    str | None, typer.Option("--execution-id", metavar="ID", help="The id of the new execution; default a random one.")
+]
 
 
 def command(
@@ -47,40 +57,59 @@ def command(
     payload: Payload = None,
     credentials: CredentialsFile = None,
     allow_env: AllowEnv = None,
+    playbooks: Playbooks = None,
+    deadline: Deadline = None,
+    until: Until = None,
+    mock: MockFile = None,
+    mock_rest: MockRest = Rest.FAIL,
+    record: RecordFile = None,
+    log: LogPlace = None,
+    no_log: Annotated[bool, typer.Option("--no-log", help="Keep no event log.")] = False,
+    execution_id: NewId = None,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run a playbook and print its output as JSON.
 
     Progress goes to standard error, the output to standard output. The payload overlays the playbook's workload; --set
-    is applied after --payload. Exits with 0 when the execution completed, with 1 when it failed or the playbook has
-    errors.
+    is applied after --payload. What happens is kept in an event log, which noetl why, replay, resume and events read.
+
+    Exits with 0 when the execution completed (or --until was reached), with 1 when it failed, missed its deadline or
+    the playbook has errors, with 130 or 143 when Ctrl-C or SIGTERM cancelled it.
 
     \b
     Examples:
       noetl run playbook.yaml
       noetl run playbook.yaml --set page_size=10 --set region=eu
       noetl run playbook.yaml --payload payload.json --credentials credentials.yaml --json | jq .status
+      noetl run playbook.yaml --record outcomes.json && noetl run playbook.yaml --mock outcomes.json
+      noetl run playbook.yaml --deadline 600 --log postgresql://localhost/noetl
     """
+    from noetl.runtime.embedded import Source
+    from noetl.runtime.scope import ExecutionInfo
+
+    from .driving import Orders, drive, lasting
+    from .ending import finish
     from .inputs import read_payload
+    from .logs import writing
+    from .progress import display
 
     if file == "-" and payload == "-":
         raise UsageError("only one of the playbook and the payload can be read from standard input")
     given = read_payload(payload, set_ or [])
     compilation = compiled(file)
     workflow = runnable(compilation)
-    summary = _execute(compilation, workflow, given, credentials, allow_env or [], quiet, as_json)
-    _print_json(summary if as_json else summary["output"])
-    status = summary["status"]
-    if status == "failed" and not (quiet and as_json):
-        print(_failure(summary, compilation.path, workflow), file=sys.stderr)
-    raise typer.Exit(CANCELLED if status == "cancelled" else OK if status == "completed" else FINDINGS)
-
-
-def _print_json(value: Json) -> None:
-    """Print a value as JSON; a stream that is not UTF-8 gets JSON's own escapes."""
-    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(value, indent=2, ensure_ascii=not unicode))
+    orders = Orders(
+        credentials, playbooks or (), deadline, until, mock, mock_rest is Rest.REAL, record, with_runs=as_json
+    )
+    env = {n: os.environ[n] for n in allow_env or [] if n in os.environ}
+    with nullcontext() if no_log else writing(log, mocked=mock is not None) as kept:
+        identity = _identity(execution_id, kept)
+        info = ExecutionInfo(identity, env, records=as_json)
+        source = Source(lasting(compilation.path), compilation.text)
+        driven = drive(workflow, source, given, info, orders, kept, display(sys.stderr, file, quiet=quiet))
+    kept_as = None if kept is None else identity
+    finish(driven, workflow, compilation.path, compilation.text, as_json=as_json, quiet=quiet, kept_as=kept_as)
 
 
 def compiled(file: str) -> Compilation:
@@ -106,46 +135,14 @@ def runnable(compilation: Compilation) -> ir.Workflow:
     return compilation.workflow
 
 
-def _execute(
-    compilation: Compilation,
-    workflow: ir.Workflow,
-    payload: dict[str, Json],
-    credentials: str | None,
-    allow_env: list[str],
-    quiet: bool,
-    with_runs: bool,
-) -> dict[str, Json]:
-    import asyncio
-    import os
+def _identity(wanted: str | None, log: Log | None) -> str:
+    """The id of a new execution."""
+    from noetl.runtime.system import RandomIds
 
-    from noetl.runtime.credentials import local_credentials
-    from noetl.runtime.embedded import execute, silent
-    from noetl.runtime.scope import ExecutionInfo
-    from noetl.runtime.system import RandomIds, SystemClock
-    from noetl.runtime.tools import ToolBox
-
-    from .progress import Progress
-
-    info = ExecutionInfo(RandomIds().execution_id(), {n: os.environ[n] for n in allow_env if n in os.environ})
-    store = local_credentials(credentials, os.environ)
-
-    async def run() -> dict[str, Json]:
-        toolbox = ToolBox(store, folder=Path(compilation.path).parent)
-        try:
-            listener = silent if quiet else Progress(sys.stderr).show
-            execution = await execute(workflow, payload, info, toolbox, SystemClock(), listener)
-            return execution.summary() if with_runs else execution.outcome()
-        finally:
-            await toolbox.close()
-
-    return asyncio.run(run())
-
-
-def _failure(summary: dict[str, Json], path: str, workflow: ir.Workflow) -> str:
-    """Why an execution failed, with the place of the step in the playbook."""
-    error = summary.get("error")
-    shown = error if isinstance(error, dict) else {}
-    name = shown.get("step")
-    where = next((f"{path}:{s.span}: " for s in workflow.steps if s.name == name), f"{path}: ")
-    step = f'step "{name}" ' if name else ""
-    return f"{where}{step}failed with {shown.get('type')}: {shown.get('message')}"
+    if wanted is None:
+        return RandomIds().execution_id()
+    if not _ID.fullmatch(wanted):
+        raise UsageError(f'--execution-id takes up to 128 letters, digits and . _ -, not "{wanted}"')
+    if log is not None and log.holds(wanted):
+        raise UsageError(f'execution "{wanted}" is in the log already; noetl resume goes on with it')
+    return wanted
