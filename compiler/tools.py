@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 from .ir import Const, MapValue, Tool, Value
@@ -92,6 +93,8 @@ ALL_FIELDS: Final = frozenset().union(
     *(known.fields or () for known in KINDS.values()), *(known.synonyms for known in KINDS.values())
 )
 """Every name of a field of some kind, synonyms included."""
+PLUG_INS: Final = "noetl.tools"
+"""The group of entry points by which a package brings the runner of a kind (TOO-8, docs/tools.md)."""
 UNKNOWN: Final = ToolKind("", None)
 """Stands for a kind that does not exist, where the rest of the playbook is still looked at."""
 
@@ -101,8 +104,19 @@ BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
 def tool_kind(name: str) -> ToolKind:
-    """The kind called `name`, or `UNKNOWN`."""
-    return KINDS.get(name, UNKNOWN)
+    """The kind called `name`, of the language or of a plug-in, or `UNKNOWN`."""
+    known = KINDS.get(name)
+    if known is None and name and name in plugged():
+        return ToolKind(name, None)
+    return known or UNKNOWN
+
+
+@cache
+def plugged() -> frozenset[str]:
+    """The kinds that plug-ins of this environment run. None of them is loaded."""
+    from importlib.metadata import entry_points  # only needed where a kind has no runner of its own
+
+    return frozenset(point.name for point in entry_points(group=PLUG_INS))
 
 
 def unrendered(kind: str, name: str) -> bool:

@@ -8,13 +8,13 @@ from typing import Final
 from noetl.compiler import ir
 from noetl.compiler.findings import quoted
 from noetl.compiler.parts import tools_of_step, tools_of_task
-from noetl.compiler.tools import KINDS
+from noetl.compiler.tools import KINDS, plugged
 from noetl.diagnostics import Diagnostic, Severity, in_order, kind
 
 TOOL: Final = kind("NTL553", "tool-not-run", Severity.ERROR, "a tool kind for which there is no runner")
 
-RUN: Final = frozenset({"python", "http", "workbook", "event_log", "playbook"})
-"""The tool kinds that the runtime runs."""
+RUN: Final = frozenset({"duckdb", "event_log", "http", "playbook", "postgres", "python", "secrets", "workbook"})
+"""The tool kinds that the runtime runs without a plug-in."""
 
 
 def refusals(workflow: ir.Workflow, path: str) -> list[Diagnostic]:
@@ -28,9 +28,9 @@ def refusals(workflow: ir.Workflow, path: str) -> list[Diagnostic]:
 
 
 def _tools(owner: str, tools: Iterator[ir.Tool], path: str) -> Iterator[Diagnostic]:
-    allowed = ", ".join(f'"{name}"' for name in sorted(RUN))
     for tool in tools:
-        if tool.kind not in RUN:
+        if tool.kind not in RUN and tool.kind not in plugged():
+            allowed = ", ".join(f'"{name}"' for name in sorted(RUN | plugged()))
             known = KINDS.get(tool.kind)
             reason = "needs a plug-in that runs it" if known is not None and not known.runner else "cannot be run yet"
             message = f'{owner} uses tool kind "{tool.kind}", which {reason}; kinds that run: {allowed}'

@@ -9,7 +9,7 @@ from typing import Final
 from noetl.compiler import ir
 from noetl.compiler.findings import quoted
 from noetl.compiler.parts import tools_of_step, tools_of_task
-from noetl.compiler.tools import KINDS
+from noetl.compiler.tools import KINDS, plugged
 from noetl.diagnostics import Diagnostic, Span
 
 from .base import Capability
@@ -34,6 +34,7 @@ FEATURES: Final[Mapping[str, str]] = {
     "credentials": "credentials by name (TOO-6)",
     "script": "`script`: code or SQL from elsewhere (TOO-5)",
     **{f"tool-{name}": f"the tool or sink `{name}` (section 9)" for name in KINDS},
+    "plug-in": "a tool or sink of a kind that an installed plug-in runs (TOO-8)",
 }
 """Every feature, with what it is."""
 
@@ -89,7 +90,9 @@ def refusal(use: Use, target: str, row: Capability, path: str) -> Diagnostic | N
 
 
 def _tool_uses(subject: str, tool: ir.Tool) -> Iterator[Use]:
-    yield Use(f"tool-{tool.kind}", f'{subject} has a tool of kind "{tool.kind}"', tool.span)
+    known = KINDS.get(tool.kind)
+    plug_in = (known is None or not known.runner) and tool.kind in plugged()
+    yield Use("plug-in" if plug_in else f"tool-{tool.kind}", f'{subject} has a tool of kind "{tool.kind}"', tool.span)
     script = tool.fields.get("script")
     if script is not None:
         yield Use("script", f"{subject} takes its code from a script", script.span)

@@ -18,7 +18,7 @@ from noetl.compiler.findings import (
     quoted,
 )
 from noetl.compiler.nodes import Map, Node, Scalar
-from noetl.compiler.tools import BOOLEANS, INLINE_CODE, KINDS, STRUCTURAL, ToolKind, tool_kind, unrendered
+from noetl.compiler.tools import BOOLEANS, INLINE_CODE, KINDS, STRUCTURAL, UNKNOWN, ToolKind, plugged, tool_kind, unrendered
 from noetl.diagnostics import Span
 
 from .literals import Literals
@@ -63,9 +63,10 @@ class Actions:
         name = spec.kind.text
         kind = tool_kind(name)
         written = spec.kind.positions is not None  # what stands in for a refused kind stands nowhere
-        if name not in KINDS and (name or written):
-            message = f"unknown tool kind {quoted(name)} in {label}; allowed: {listed(KINDS)}"
-            self._findings.add(UNKNOWN_TOOL, message, spec.kind.span, hint=close_to(name, KINDS))
+        if kind is UNKNOWN and (name or written):
+            allowed = {*KINDS, *plugged()}
+            message = f"unknown tool kind {quoted(name)} in {label}; allowed: {listed(allowed)}"
+            self._findings.add(UNKNOWN_TOOL, message, spec.kind.span, hint=close_to(name, allowed))
         fields = self.fields(spec.node, kind, f'"tool" of {label}')
         asserted = spec.asserted
         expects = tuple(n.text for n in asserted.expects) if asserted else ()

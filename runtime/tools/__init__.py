@@ -7,9 +7,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from noetl.compiler.tools import PLUG_INS, plugged
 from noetl.compiler.values import NotSerializable, to_json
 from noetl.runtime.ports import CredentialMissing, Outcome
 from noetl.runtime.redaction import Redactor
@@ -25,11 +27,13 @@ if TYPE_CHECKING:
     from noetl.compiler.ir import Json
     from noetl.runtime.ports import Credentials, ToolCall
 
-    from .kind import KindRunner
+    from .kind import KindRunner, Maker
 
 RUNNERS: Final[Mapping[str, str]] = {
+    "duckdb": "noetl.runtime.tools.sql.duckdb_kind",
     "event_log": "noetl.runtime.tools.event_log",
     "http": "noetl.runtime.tools.http",
+    "postgres": "noetl.runtime.tools.sql.postgres_kind",
     "python": "noetl.runtime.tools.python",
     "secrets": "noetl.runtime.tools.secrets",
 }
@@ -103,12 +107,8 @@ class ToolBox:
 
     def _runner(self, kind: str) -> KindRunner:
         if kind not in self._runners:
-            if kind not in self._modules:
-                known = ", ".join(sorted(f'"{name}"' for name in self._modules))
-                raise CallFailed(
-                    "Unsupported", f'no tool of kind "{kind}" can be run here; kinds with a runner: {known}'
-                )
-            made: KindRunner = import_module(self._modules[kind]).make(self._place)
+            module = self._modules.get(kind)
+            made: KindRunner = (_plug_in(kind) if module is None else _loaded(kind, module)).make(self._place)
             self._runners[kind] = made
         return self._runners[kind]
 
@@ -120,6 +120,28 @@ class ToolBox:
             error=take_out(outcome.error),
             answered=take_out(outcome.answered),
         )
+
+
+def _loaded(kind: str, module: str) -> Maker:
+    """The module of a kind; CallFailed if the library that it stands on is not installed."""
+    try:
+        loaded: Maker = import_module(module)
+    except ModuleNotFoundError as error:
+        raise CallFailed("Unsupported", f'kind "{kind}" needs the module "{error.name}": noetl[{kind}]') from None
+    return loaded
+
+
+def _plug_in(kind: str) -> Maker:
+    """What the plug-in of a kind brings; CallFailed if there is none, or it cannot be loaded."""
+    found = [point for point in entry_points(group=PLUG_INS) if point.name == kind]
+    if not found:
+        known = ", ".join(sorted(f'"{name}"' for name in {*RUNNERS, *plugged()}))
+        raise CallFailed("Unsupported", f'no tool of kind "{kind}" can be run here; kinds with a runner: {known}')
+    try:
+        loaded: Maker = found[0].load()
+    except Exception as error:  # it is somebody else's module
+        raise CallFailed("Unsupported", f'the plug-in for kind "{kind}" cannot be loaded: {error}') from None
+    return loaded
 
 
 def _failed(failure: Exception) -> Outcome:

@@ -72,6 +72,14 @@ class Place:
     """HTTP connections, kept warm and shared by all that use them here."""
 
 
+class Maker(Protocol):
+    """What the module of a kind is, and what an entry point of group `noetl.tools` gives (docs/tools.md)."""
+
+    def make(self, place: Place) -> KindRunner:
+        """The runner of the kind at a place: called once, at the first call."""
+        ...
+
+
 class KindRunner(Protocol):
     """Runs the calls of one kind. Its fields and args come with secrets opened."""
 

@@ -70,16 +70,18 @@ TABLE: Final[tuple[Capability, ...]] = (
     _emulated("tool-http"),
     _emulated("tool-python"),
     _emulated("tool-workbook"),
+    _emulated("tool-secrets", "by the runtime inside the step's task; only the name of a secret is in an XCom"),
     _emulated("tool-event_log", "as a line of the task's log"),
     Capability("tool-playbook", "refused", "sub-playbooks are not lowered", PLAYBOOK_TOOL, "todo", None, VERSIONS),
     *(
         Capability(f"tool-{name}", "refused", _NO_RUNNER, TOOL, "todo", None, VERSIONS)
-        for name in ("postgres", "duckdb", "secrets")
+        for name in ("postgres", "duckdb")
     ),
     *(
         Capability(f"tool-{name}", "refused", _PLUG_IN, TOOL, "todo", None, VERSIONS)
         for name in ("snowflake", "ducklake", "transfer", "container", "script", "gcs")
     ),
+    _emulated("plug-in", "by the runtime inside the step's task; the workers need the plug-in, too"),
 )
 """One row per feature."""
 
