@@ -14,7 +14,7 @@ import pytest
 
 import noetl
 from noetl import cli
-from noetl.cli import lint
+from noetl.compiler import frontend
 
 NOETL = str(Path(sys.executable).with_name("noetl"))
 HEAD = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: case}\n"
@@ -182,16 +182,18 @@ def test_colour_on_a_terminal_only() -> None:
 
 
 def test_an_unexpected_exception_is_told_to_be_a_bug(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    def broken(path: str) -> lint.Checked:
-        raise ZeroDivisionError(f"while looking at {path}")
+    def broken(data: bytes, path: str, **options: bool) -> frontend.Compilation:
+        raise ZeroDivisionError(f"{len(data)} bytes")
 
-    monkeypatch.setattr(lint, "check", broken)
+    (tmp_path / "x.yaml").write_text("a", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(frontend, "compile_source", broken)
     monkeypatch.delenv(cli.TRACEBACK, raising=False)
     assert cli.main(["lint", "x.yaml"]) == 3
     shown = capsys.readouterr().err
-    assert shown.startswith("noetl: error: internal error: ZeroDivisionError: while looking at x.yaml\n")
+    assert shown.startswith("noetl: error: internal error: ZeroDivisionError: 1 bytes (while checking x.yaml)\n")
     assert "bug in noetl" in shown
     assert f"{cli.TRACEBACK}=1" in shown
     assert "Traceback" not in shown

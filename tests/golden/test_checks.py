@@ -24,7 +24,10 @@ FIXTURES: Final = Path(__file__).parent / "checks"
 HEAD: Final = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: example}\n"
 """Stands before every playbook of a page or fixture."""
 CHECKS: Final = [pytest.param(check, id=check.KIND.code) for check in registry()]
-FAMILIES: Final = ("YAML", "Structure", "Names", "Expressions", "Control flow", "Targets", "Security")
+FAMILIES: Final = (
+    *("YAML", "Structure", "Names", "Expressions", "Control flow", "Targets", "Security", "Suppressions"),
+    "Portability",
+)
 
 
 class Part(BaseModel):
@@ -34,11 +37,9 @@ class Part(BaseModel):
     about: str
     playbook: str
 
-    def compiled(self) -> Compilation:
-        return compile_source(HEAD + self.playbook, "playbook.yaml")
-
     def found(self, kind: Kind) -> list[Diagnostic]:
-        return [d for d in self.compiled().diagnostics if d.kind == kind]
+        compiled = compile_source(HEAD + self.playbook, "playbook.yaml", everything=not kind.default)
+        return [d for d in compiled.diagnostics if d.kind == kind]
 
 
 class Wrong(Part):
@@ -64,10 +65,10 @@ def fixture(check: Check) -> Fixture:
     return Fixture.model_validate(YAML(typ="safe").load(text))
 
 
-def example(page: str, title: str) -> Compilation:
+def example(page: str, title: str, kind: Kind) -> Compilation:
     found = re.search(rf"^## {title}\n\n```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     assert found is not None, f"no example under {title!r}"
-    return compile_source(HEAD + found[1], "playbook.yaml")
+    return compile_source(HEAD + found[1], "playbook.yaml", everything=not kind.default)
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -99,10 +100,13 @@ def test_findings_read_well(check: Check, update_golden: bool) -> None:
 @pytest.mark.parametrize("check", CHECKS)
 def test_page(check: Check) -> None:
     page = (PAGES / f"{name(check.KIND)}.md").read_text(encoding="utf-8")
-    assert page.startswith(f"# {check.KIND.code} {check.KIND.name}\n\n*{check.KIND.severity}*\n")
+    on = "" if check.KIND.default else ", off by default"
+    assert page.startswith(f"# {check.KIND.code} {check.KIND.name}\n\n*{check.KIND.severity}*{on}")
     assert re.findall(r"^## (.*)", page, re.MULTILINE) == ["Why", "Wrong", "Right", "Fix"]
-    assert {d.kind for d in example(page, "Wrong").diagnostics if d.severity is not Severity.NOTE} == {check.KIND}
-    assert [d for d in example(page, "Right").diagnostics if d.severity is not Severity.NOTE] == []
+    assert {d.kind for d in example(page, "Wrong", check.KIND).diagnostics if d.severity is not Severity.NOTE} == {
+        check.KIND
+    }
+    assert [d for d in example(page, "Right", check.KIND).diagnostics if d.severity is not Severity.NOTE] == []
 
 
 def test_no_page_or_fixture_is_left_over() -> None:

@@ -3,37 +3,86 @@
 from __future__ import annotations
 
 import os
-import re
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Final
 
 import typer
 
-from noetl.diagnostics import Diagnostic, Severity, in_order, render_json, render_text
+from noetl.errors import UsageError
 
-from . import FINDINGS, OK, USAGE
+from .linting import paths as files
+from .linting import settings
+from .linting.report import Format
+from .linting.session import Options, Session
 
-SUFFIXES: Final = (".yaml", ".yml")
-STDIN: Final = "-"
-_PLAYBOOK: Final = re.compile(rb"""^[ \t{]*["']?kind["']?[ \t]*:[ \t]*["']?Playbook\b""", re.MULTILINE)
+
+def _explain(kind: str | None) -> None:
+    """Show the page of a kind, by code or name, and exit."""
+    if kind is None:
+        return
+    from noetl.compiler.findings import close_to
+
+    from .linting import pages
+
+    found = pages.kinds().get(kind) or pages.kinds().get(kind.upper())
+    if found is None:
+        near = close_to(kind, pages.kinds())
+        raise UsageError(f'"{kind}" is no code or name of findings' + (f"; {near}" if near else ""))
+    print(pages.page(found))
+    raise typer.Exit
 
 
-class Format(StrEnum):
-    """How findings are shown."""
-
-    TEXT = "text"
-    JSON = "json"
+Paths = Annotated[
+    list[str], typer.Argument(metavar="PATH...", help="Playbooks, folders to search, or - for standard input.")
+]
+Explain = Annotated[
+    str | None,
+    typer.Option(
+        "--explain", metavar="KIND", callback=_explain, is_eager=True, help="Show the page of a code or name, and exit."
+    ),
+]
+Select = Annotated[
+    list[str] | None,
+    typer.Option("--select", metavar="KINDS", help='Show only these: codes, names, families; or "default".'),
+]
+Ignore = Annotated[list[str] | None, typer.Option("--ignore", metavar="KINDS", help="Do not show these.")]
+Target = Annotated[
+    str | None, typer.Option("--target", metavar="NAME", help="Add what this engine cannot carry: airflow.")
+]
+BaselineFile = Annotated[
+    str | None, typer.Option("--baseline", metavar="FILE", help="Do not show the findings that this file knows.")
+]
+Processes = Annotated[
+    int | None, typer.Option("--processes", metavar="N", min=1, help="How many processes check; else as many as pay.")
+]
+CLEAN: Final = ("text", "json")
+"""The formats that --statistics has."""
 
 
 def command(
-    paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Playbooks, folders to search, or - for standard input.")
-    ],
+    paths: Paths,
     format: Annotated[Format, typer.Option("--format", help="How findings are shown.")] = Format.TEXT,
+    select: Select = None,
+    ignore: Ignore = None,
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings fail, too.")] = False,
+    portable: Annotated[bool, typer.Option("--portable", help="Report extensions of the published language.")] = False,
+    target: Target = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Apply fixes to the files.")] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Show what --fix would change; exit with 1 if anything.")
+    ] = False,
+    baseline: BaselineFile = None,
+    write_baseline: Annotated[
+        bool, typer.Option("--write-baseline", help="Write all findings of this run to the baseline.")
+    ] = False,
+    statistics: Annotated[bool, typer.Option("--statistics", help="Count findings by kind, do not show them.")] = False,
+    explain: Explain = None,  # noqa: ARG001 (its callback has shown it)
+    config: Annotated[
+        str | None, typer.Option("--config", metavar="FILE", help="The configuration, else that of the nearest folder.")
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Check every file anew, and keep nothing.")] = False,
+    processes: Processes = None,
 ) -> None:
     """Check playbooks and show every problem with its place.
 
@@ -41,114 +90,47 @@ def command(
     summary to standard error. Errors exit with 1; warnings exit with 0, with --strict 1; notes never fail. A path that
     cannot be read exits with 2 after the others have been checked.
 
+    `# noetl: ignore[NTL203]` suppresses a finding on its line or, on a line of its own, on the next. noetl.toml or
+    [tool.noetl] of pyproject.toml has the same options.
+
     \b
     Examples:
       noetl lint playbook.yaml
-      noetl lint --strict playbooks/
+      noetl lint --strict --target airflow playbooks/
+      noetl lint --fix playbooks/
+      noetl lint --select names,NTL601 --format sarif playbooks/ > noetl.sarif
+      noetl lint --baseline known.json --write-baseline playbooks/
+      noetl lint --explain NTL203
       cat playbook.yaml | noetl lint --format json -
     """
-    files, troubles = gather(paths)
-    found: list[Diagnostic] = []
-    sources: dict[str, str] = {}
-    unread = False
-    for path in files:
-        checked = check(path)
-        found += checked.diagnostics
-        unread = unread or checked.text is None
-        sources[checked.path] = checked.text or ""
-    shown = in_order(found)
-    if format is Format.JSON:
-        print(render_json(shown))
-    elif shown:
-        coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        print(render_text(shown, sources, _paint) if coloured else render_text(shown, sources))
-    for trouble in troubles:
-        print(f"noetl: error: {trouble}", file=sys.stderr)
-    print(summary(len(sources), shown), file=sys.stderr)
-    raise typer.Exit(USAGE if troubles or unread else exit_code(shown, strict))
+    if statistics and format not in CLEAN:
+        raise UsageError(f"--statistics has the formats {', '.join(CLEAN)}")
+    if ((fix or diff) and write_baseline) or (fix and diff):
+        raise UsageError("--fix, --diff and --write-baseline exclude each other")
+    options = Options(format, fix, diff, write_baseline, statistics, no_cache, processes)
+    given = settings.Settings(
+        "",
+        select=settings.split(select),
+        ignore=settings.split(ignore),
+        strict=strict,
+        portable=portable,
+        target=target,
+        baseline=baseline,
+    )
+    raise typer.Exit(Session(paths, _merged(paths, config, given), options).code())
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What is wrong with one playbook, and its text; None where it cannot be read."""
-
-    path: str
-    text: str | None
-    diagnostics: tuple[Diagnostic, ...]
-
-
-def gather(paths: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The files to check, each once and in the order given, those of a folder by name; and what is wrong with paths."""
-    files: dict[str, None] = {}
-    troubles: list[str] = []
-    for path in paths:
-        if path != STDIN and os.path.isdir(path):
-            inside = list(_playbooks(path, troubles))
-            if not inside:
-                troubles.append(f'folder "{path}" holds no playbook')
-            files.update(dict.fromkeys(inside))
-        else:
-            files[path] = None
-    return list(files), troubles
-
-
-def check(path: str) -> Checked:
-    """All diagnostics of the playbook at `path`, or of standard input for `-`."""
-    from noetl.compiler import frontend, source
-
-    text = source.read(path)
-    if text.data is None:
-        return Checked(text.path, None, text.diagnostics)
-    try:
-        compiled = frontend.compile_source(text.data, text.path)
-    except Exception as error:
-        error.add_note(f"while checking {text.path}")
-        raise
-    return Checked(compiled.path, compiled.text, compiled.diagnostics)
-
-
-def exit_code(diagnostics: Iterable[Diagnostic], strict: bool) -> int:
-    """0 or 1: errors fail, warnings only where `strict`, notes never."""
-    failing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
-    return FINDINGS if any(d.severity in failing for d in diagnostics) else OK
-
-
-def summary(files: int, diagnostics: Sequence[Diagnostic]) -> str:
-    """One line: how many files and how many findings of each severity, and how many of them have a fix."""
-    counted = [_count(sum(d.severity is s for d in diagnostics), str(s)) for s in Severity]
-    fixable = sum(d.fix is not None for d in diagnostics)
-    return f"{_count(files, 'file')}: {', '.join(counted)}" + (f" ({fixable} fixable)" if fixable else "")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _playbooks(folder: str, troubles: list[str]) -> Iterator[str]:
-    """Playbooks below `folder` by path; hidden folders are left out, unreadable ones become troubles."""
-
-    def unreadable(error: OSError) -> None:
-        troubles.append(f'cannot read "{error.filename}": {error.strerror}')
-
-    for parent, folders, names in os.walk(folder, onerror=unreadable):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in sorted(names):
-            path = os.path.join(parent, name)
-            if name.endswith(SUFFIXES) and _is_playbook(path, unreadable):
-                yield path
-
-
-def _is_playbook(path: str, unreadable: Callable[[OSError], None]) -> bool:
-    from noetl.compiler.source import MAX_BYTES
-
-    try:
-        with open(path, "rb") as file:
-            return _PLAYBOOK.search(file.read(MAX_BYTES)) is not None
-    except OSError as error:
-        unreadable(error)
-        return False
-
-
-def _paint(severity: Severity, text: str) -> str:
-    colour = {Severity.ERROR: typer.colors.RED, Severity.WARNING: typer.colors.YELLOW, Severity.NOTE: typer.colors.BLUE}
-    return typer.style(text, fg=colour[severity], bold=True)
+def _merged(paths: Sequence[str], config: str | None, given: settings.Settings) -> settings.Settings:
+    """The configuration, overlaid by what the command line says."""
+    named = [path for path in paths if path != files.STDIN]
+    found = settings.load(config) if config is not None else settings.nearest(settings.common_folder(named))
+    base = found or settings.Settings(os.getcwd())
+    return replace(
+        base,
+        select=given.select or base.select,
+        ignore=given.ignore or base.ignore,
+        strict=given.strict or base.strict,
+        portable=given.portable or base.portable,
+        target=given.target if given.target is not None else base.target,
+        baseline=given.baseline if given.baseline is not None else base.baseline,
+    )

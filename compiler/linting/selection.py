@@ -1,0 +1,53 @@
+"""Which kinds of findings are shown: by code, by name or by family."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from noetl.diagnostics import FAMILIES, Kind
+
+DEFAULT: Final = "default"
+"""The selector of every kind that is on by default."""
+_PREFIX: Final = re.compile(r"NTL[0-9]{1,3}")
+
+
+def matches(selector: str, kind: Kind) -> bool:
+    """Whether a code, the beginning of one (`NTL2`), a name or a family means the kind."""
+    if selector == DEFAULT:
+        return kind.default
+    if _PREFIX.fullmatch(selector):
+        return kind.code.startswith(selector)
+    return selector in (kind.name, family(kind.code))
+
+
+def family(code: str) -> str:
+    """The family of a code; empty for a code of no family."""
+    digit = int(code[3:4] or 9)
+    return FAMILIES[digit] if digit < len(FAMILIES) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is selected and not ignored; with an empty `select` everything that is on by default."""
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    """Selectors that come on top of `select`."""
+
+    def shows(self, kind: Kind) -> bool:
+        """Whether findings of the kind are shown."""
+        chosen = (*(self.select or (DEFAULT,)), *self.extra)
+        return any(matches(s, kind) for s in chosen) and not any(matches(s, kind) for s in self.ignore)
+
+    def without(self, ignored: Iterable[str]) -> Selection:
+        """The same with more selectors ignored."""
+        return Selection(self.select, (*self.ignore, *ignored), self.extra)
+
+    @property
+    def everything(self) -> bool:
+        """Whether kinds that are off by default may be asked for."""
+        return any(s != DEFAULT for s in (*self.select, *self.extra))

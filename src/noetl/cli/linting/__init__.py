@@ -1,0 +1,1 @@
+"""The parts of `noetl lint`: configuration, files, cache, analysis over processes, review, fixing, reports."""
