@@ -1,5 +1,6 @@
-"""JSON Schemas of what noetl prints for other programs, and their loader.
+"""JSON Schemas of what people write for noetl and of what noetl prints for other programs, and their loader.
 
+The files are made by `scripts/generate.py` from the code that they describe; `noetl schema --check` tells stale ones.
 A file is called `<name>-<version>.json`; the version grows when a consumer of the old shape could break.
 """
 
@@ -9,12 +10,27 @@ import json
 from importlib.resources import files
 from typing import Final
 
-VERSIONS: Final = {"diagnostics": 1}
+VERSIONS: Final = {"playbook": 1, "ir": 1, "event": 1, "diagnostics": 1, "case": 1}
 """The current version of each schema."""
+_BASE: Final = "https://noetl.io/schema/"
+
+
+def file_name(name: str) -> str:
+    """The file of the current schema `name`; KeyError if there is none."""
+    return f"{name}-{VERSIONS[name]}.json"
+
+
+def identifier(name: str) -> str:
+    """The `$id` of the current schema `name`, which is a name and not a place; KeyError if there is none."""
+    return f"{_BASE}{file_name(name)}"
+
+
+def text(name: str) -> str:
+    """The current schema `name` as it is kept; KeyError if there is none."""
+    return files(__name__).joinpath(file_name(name)).read_text(encoding="utf-8")
 
 
 def load(name: str) -> dict[str, object]:
     """The current schema `name`, as JSON data of its own; KeyError if there is none."""
-    text = files(__name__).joinpath(f"{name}-{VERSIONS[name]}.json").read_text(encoding="utf-8")
-    loaded: dict[str, object] = json.loads(text)
+    loaded: dict[str, object] = json.loads(text(name))
     return loaded

@@ -26,6 +26,8 @@ from pydantic_core import PydanticCustomError, core_schema
 from noetl.compiler.findings import described
 from noetl.compiler.nodes import Map, Node, Scalar, Seq
 
+from . import field_schemas
+
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
@@ -184,22 +186,20 @@ def _listed(wanted: str) -> BeforeValidator:
     return BeforeValidator(items)
 
 
-_OBJECT: Final[dict[str, object]] = {"type": "object"}
-_STRING: Final[dict[str, object]] = {"type": "string"}
-Text: TypeAlias = Annotated[Scalar, Place(_text, _STRING)]
-Name: TypeAlias = Annotated[Scalar, Place(_name, {"type": "string", "minLength": 1})]
-Identifier: TypeAlias = Annotated[Scalar, Place(_identifier, {"type": "string", "minLength": 1})]
-Plain: TypeAlias = Annotated[Scalar, Place(_plain, {"type": ["string", "number", "boolean"]})]
-Free: TypeAlias = Annotated[Node, Place(_free, {})]
-FreeMap: TypeAlias = Annotated[Map, Place(_mapping, _OBJECT)]
-ToolArgs: TypeAlias = Annotated[Node, Place(_args, {"type": ["object", "string", "null"]})]
-OneExpression: TypeAlias = Annotated[Scalar, Place(_expression, _STRING)]
-Condition: TypeAlias = Annotated[Scalar, Place(_condition, {"type": ["string", "boolean"]})]
-Collection: TypeAlias = Annotated[Node, Place(_collection, {"type": ["string", "array"]})]
-ResultValue: TypeAlias = Annotated[Node, Place(_result, {"type": ["object", "array", "string"]})]
-Count: TypeAlias = Annotated[Scalar, Place(_count, {"type": ["integer", "string"], "minimum": 1})]
-Seconds: TypeAlias = Annotated[Scalar, Place(_seconds, {"type": ["number", "string"], "minimum": 0})]
-Flag: TypeAlias = Annotated[Scalar, Place(_flag, {"type": ["boolean", "string"]})]
+Text: TypeAlias = Annotated[Scalar, Place(_text, field_schemas.STRING)]
+Name: TypeAlias = Annotated[Scalar, Place(_name, field_schemas.NAME)]
+Identifier: TypeAlias = Annotated[Scalar, Place(_identifier, field_schemas.IDENTIFIER)]
+Plain: TypeAlias = Annotated[Scalar, Place(_plain, field_schemas.PLAIN)]
+Free: TypeAlias = Annotated[Node, Place(_free, field_schemas.FREE)]
+FreeMap: TypeAlias = Annotated[Map, Place(_mapping, field_schemas.MAPPING)]
+ToolArgs: TypeAlias = Annotated[Node, Place(_args, field_schemas.ARGS)]
+OneExpression: TypeAlias = Annotated[Scalar, Place(_expression, field_schemas.EXPRESSION)]
+Condition: TypeAlias = Annotated[Scalar, Place(_condition, field_schemas.CONDITION)]
+Collection: TypeAlias = Annotated[Node, Place(_collection, field_schemas.COLLECTION)]
+ResultValue: TypeAlias = Annotated[Node, Place(_result, field_schemas.RESULT)]
+Count: TypeAlias = Annotated[Scalar, Place(_count, field_schemas.COUNT)]
+Seconds: TypeAlias = Annotated[Scalar, Place(_seconds, field_schemas.SECONDS)]
+Flag: TypeAlias = Annotated[Scalar, Place(_flag, field_schemas.FLAG)]
 _T = TypeVar("_T")
 Items: TypeAlias = Annotated[tuple[_T, ...], _listed("a list")]
 
