@@ -73,7 +73,7 @@ KINDS: Final[Mapping[str, ToolKind]] = {
     for known in (
         ToolKind("http", _COMMON | _HTTP, _HTTP_SYNONYMS),
         ToolKind("postgres", _COMMON | _SQL, _SQL_SYNONYMS),
-        ToolKind("duckdb", _COMMON | _SQL, _SQL_SYNONYMS),
+        ToolKind("duckdb", _COMMON | _SQL | {"path"}, _SQL_SYNONYMS),
         ToolKind("python", _COMMON | _PYTHON),
         ToolKind("workbook", _COMMON | {"name"}, {"task": "name", **_WITH}),
         ToolKind("playbook", _COMMON | {"path", "return_step"}, {"payload": "args", **_WITH}),

@@ -8,7 +8,7 @@ from typing import Final
 from noetl.compiler import ir
 from noetl.compiler.findings import quoted
 from noetl.compiler.parts import tools_of_step, tools_of_task
-from noetl.compiler.tools import KINDS, plugged
+from noetl.compiler.tools import plugged
 from noetl.diagnostics import Diagnostic, Severity, in_order, kind
 
 TOOL: Final = kind("NTL553", "tool-not-run", Severity.ERROR, "a tool kind for which there is no runner")
@@ -31,7 +31,5 @@ def _tools(owner: str, tools: Iterator[ir.Tool], path: str) -> Iterator[Diagnost
     for tool in tools:
         if tool.kind not in RUN and tool.kind not in plugged():
             allowed = ", ".join(f'"{name}"' for name in sorted(RUN | plugged()))
-            known = KINDS.get(tool.kind)
-            reason = "needs a plug-in that runs it" if known is not None and not known.runner else "cannot be run yet"
-            message = f'{owner} uses tool kind "{tool.kind}", which {reason}; kinds that run: {allowed}'
+            message = f'{owner} uses tool kind "{tool.kind}", which needs a plug-in; kinds that run: {allowed}'
             yield Diagnostic(TOOL, message, tool.span, path)

