@@ -298,7 +298,7 @@ class Turn:
         if not self.scope.info.trace:
             return
         read = frozenset() if isinstance(rule.when, bool) else names(rule.when.source, False)
-        found = {name: value for name in sorted(read) if (value := self.scope.lookup(name)) is not MISSING}
+        found = {name: seen for name in sorted(read) if (seen := self.scope.lookup(name)) is not MISSING}
         data: dict[str, Json] = {"rule": rule.index, "fired": holds, "names": {n: _shown(v) for n, v in found.items()}}
         if value is not MISSING:
             data["value"] = None if is_undefined(value) else _shown(value)
