@@ -222,6 +222,12 @@ class Log:
         for row in self._database.rows(query, (execution_id, after)):
             yield LoggedEvent(*cast(EventRow, row))
 
+    def cancelled_at(self, entry: Entry) -> str | None:
+        """The time of the event that ended an execution which was cancelled; None of any other."""
+        query = "SELECT time FROM noetl_event WHERE execution_id = ? ORDER BY position DESC LIMIT 1"
+        times = [str(time) for (time,) in self._database.rows(query, (entry.execution_id,))]
+        return times[0] if times and entry.status == "cancelled" else None
+
     def running(self, execution_id: str) -> bool:
         """Whether some process drives the execution now."""
         if execution_id in self._writing:
