@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from noetl.errors import UsageError
 
+from .probe import Reply
+
+PROBE: Final = "$PROBE"
+"""What stands for the probe's address in the texts of `credentials` and `files`."""
 Pair = Annotated[list[int], Field(min_length=2, max_length=2)]
 
 
@@ -60,6 +65,44 @@ class Refused(_Closed):
     at: str | None = None
 
 
+class ExpectedRequest(_Closed):
+    """One request to the probe; only the parts given are compared."""
+
+    method: str | None = None
+    query: dict[str, str | list[str]] | None = None
+    json_: JsonValue = Field(default=None, alias="json")
+    form: dict[str, str | list[str]] | None = None
+    text: str | None = None
+    headers: dict[str, str | None] | None = None
+
+
+class AnyOrder(_Closed):
+    """The first entry of requests that may come in any order."""
+
+    set: Literal[True]
+
+
+Request = Annotated[str, Field(pattern=r".#[1-9][0-9]*$")]
+"""The n-th request to a label: `label#n`."""
+Two = Annotated[list[Request], Field(min_length=2, max_length=2)]
+
+
+def _gap(entry: object) -> object:
+    if isinstance(entry, list) and len(entry) == 3:
+        return {"first": entry[0], "second": entry[1], "seconds": entry[2]}
+    raise ValueError("a gap is two requests and the seconds between them")
+
+
+class Gap(_Closed):
+    """At least so many seconds between an answer and the next request; written as a list of the three."""
+
+    first: Request
+    second: Request
+    seconds: float
+
+    _from_list = model_validator(mode="before")(_gap)
+
+
 class Expect(_Closed):
     """What must be observed."""
 
@@ -67,13 +110,19 @@ class Expect(_Closed):
     output: JsonValue = None
     error: ExpectedError | None = None
     runs: list[ExpectedRun] | None = None
-    requests: dict[str, list[dict[str, JsonValue]]] | None = None
-    order: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
-    overlap: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
-    gaps: list[Annotated[list[JsonValue], Field(min_length=3, max_length=3)]] = []
+    requests: dict[str, list[ExpectedRequest | AnyOrder]] | None = None
+    order: list[Two] = []
+    overlap: list[Two] = []
+    gaps: list[Gap] = []
     never: list[str] = []
-    events: list[Annotated[list[str], Field(min_length=2, max_length=2)]] | None = None
+    events: list[Annotated[list[str | None], Field(min_length=2, max_length=2)]] | None = None
     refused: Refused | None = None
+
+    @model_validator(mode="after")
+    def _alone(self) -> Expect:
+        if self.refused is not None and self.model_fields_set != {"refused"}:
+            raise ValueError('"refused" stands instead of all other expectations')
+        return self
 
 
 class Case(_Closed):
@@ -89,34 +138,94 @@ class Case(_Closed):
     payload: dict[str, JsonValue] = {}
     files: dict[str, str] = {}
     env: dict[str, str] = {}
-    credentials: dict[str, dict[str, JsonValue]] = {}
+    credentials: dict[str, str | dict[str, JsonValue]] = {}
     probe: dict[str, list[dict[str, JsonValue]]] = {}
+    cancel: Request | None = None
     catches: str | None = None
     targets: dict[str, list[str]] | None = None
     expect: Expect
 
+    @field_validator("probe")
+    @classmethod
+    def _replies(cls, probe: dict[str, list[dict[str, JsonValue]]]) -> dict[str, list[dict[str, JsonValue]]]:
+        for label, entries in probe.items():
+            if not entries:
+                raise ValueError(f'the script of label "{label}" is empty')
+            for entry in entries:
+                Reply.of(entry)
+        return probe
+
+    @model_validator(mode="after")
+    def _one_playbook(self) -> Case:
+        if (self.playbook is None) == (self.playbooks is None):
+            raise ValueError('a case has either "playbook" or "playbooks" with "main"')
+        if self.playbooks is not None and self.main not in self.playbooks:
+            raise ValueError('"main" is one of the paths of "playbooks"')
+        return self
+
+    @property
+    def path(self) -> str:
+        """The main playbook's path in the folder of the case."""
+        return "playbook.yaml" if self.main is None else self.main
+
     def text(self) -> str:
-        """The main playbook's text; UsageError where the case has none."""
-        if self.playbook is not None:
-            return self.playbook
-        if self.playbooks is not None and self.main in self.playbooks:
-            return self.playbooks[self.main]
-        raise UsageError(f'case "{self.id}" has neither "playbook" nor "playbooks" with "main"')
+        """The main playbook's text."""
+        return self.playbook if self.playbook is not None else (self.playbooks or {})[self.path]
+
+    def beside(self, probe: str) -> dict[str, str]:
+        """Every file of the case's folder by path: the playbooks and what lies beside them."""
+        files = {path: text.replace(PROBE, probe) for path, text in self.files.items()}
+        return {**files, **(self.playbooks or {self.path: self.text()})}
+
+    def credentials_at(self, probe: str) -> dict[str, JsonValue]:
+        """The credential store of the run."""
+        return {name: _at(entry, probe) for name, entry in self.credentials.items()}
+
+    def asked_of(self, target: str, tier: str | None = None) -> bool:
+        """Whether the case makes sense on a target (on one of its tiers)."""
+        if self.targets is None or target not in self.targets:
+            return True
+        tiers = self.targets[target]
+        return bool(tiers) if tier is None else tier in tiers
+
+
+def _at(value: JsonValue, probe: str) -> JsonValue:
+    if isinstance(value, str):
+        return value.replace(PROBE, probe)
+    if isinstance(value, list):
+        return [_at(item, probe) for item in value]
+    if isinstance(value, dict):
+        return {name: _at(item, probe) for name, item in value.items()}
+    return value
 
 
 def load_case(path: Path) -> Case:
-    """The case in a file; UsageError that names the file and each problem."""
+    """The case in a file; UsageError that names the file and each key with a problem."""
     try:
         data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
         return Case.model_validate(json.loads(json.dumps(data)))
+    except ValidationError as error:
+        found = "; ".join(dict.fromkeys(map(_said, error.errors())))
+        raise UsageError(f"{path}: {found}") from error
     except (OSError, YAMLError, TypeError, ValueError) as error:
-        if isinstance(error, ValidationError):
-            found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise UsageError(f"{path}: {found}") from error
         raise UsageError(f"{path}: {error}") from error
 
 
+def _said(error: ErrorDetails) -> str:
+    # What an alternative is called is no key of the file.
+    key = ".".join(str(part) for part in error["loc"] if str(part) not in _ALTERNATIVES)
+    if error["type"] == "extra_forbidden":
+        return f'unknown key "{key}"'
+    if error["type"] == "missing":
+        return f'"{key}" is missing'
+    message = error["msg"].removeprefix("Value error, ")
+    return f'"{key}": {message}' if key else message
+
+
+_ALTERNATIVES: Final = frozenset({"ExpectedRequest", "AnyOrder"})
+
+
 def cases_in(folder: Path) -> Iterator[tuple[Path, Case]]:
-    """Every case below a folder, by path."""
+    """Every case below a folder, by path; UsageError for the first file that holds none."""
     for path in sorted(folder.rglob("*.yaml")):
         yield path, load_case(path)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from noetl.compiler.ir import Json
 from noetl.diagnostics import Diagnostic, Severity
 
-from .case import Case, Expect, ExpectedIteration, ExpectedRun, Refused
+from .case import AnyOrder, Case, Expect, ExpectedIteration, ExpectedRequest, ExpectedRun, Refused
+from .judge import masked
 from .probe import Seen
+
+CLOCK: Final = 0.002
+"""Seconds by which two readings of a clock may be off."""
 
 
 @dataclass(slots=True)
@@ -45,6 +51,11 @@ def same(left: Json, right: Json) -> bool:
     return type(left) is type(right) and left == right
 
 
+def _alike(left: Json, right: Json) -> bool:
+    """The same, with what is volatile masked (CAU-5)."""
+    return same(masked(left), masked(right))
+
+
 def _refused(wanted: Refused, seen: Observation) -> Iterator[str]:
     errors = [d for d in seen.diagnostics if d.severity is Severity.ERROR]
     for d in errors:
@@ -57,7 +68,7 @@ def _refused(wanted: Refused, seen: Observation) -> Iterator[str]:
 def _outcome(expect: Expect, summary: Mapping[str, Json]) -> Iterator[str]:
     if expect.status is not None and summary["status"] != expect.status:
         yield f"status: expected {expect.status}, found {summary['status']} ({summary.get('error')})"
-    if "output" in expect.model_fields_set and not same(summary["output"], expect.output):
+    if "output" in expect.model_fields_set and not _alike(summary["output"], expect.output):
         yield f"output: expected {expect.output!r}, found {summary['output']!r}"
     if expect.error is not None:
         error = summary.get("error")
@@ -80,7 +91,7 @@ def _runs(wanted: Sequence[ExpectedRun], runs: Json) -> Iterator[str]:
         return
     for want, run in zip(wanted, found, strict=True):
         for field_, expected, actual in _fields(want, run):
-            if not same(expected, actual):
+            if not _alike(expected, actual):
                 yield f"run {want.step} {run['key']} {field_}: expected {expected!r}, found {actual!r}"
 
 
@@ -111,9 +122,7 @@ def _iterations(wanted: Sequence[ExpectedIteration], iterations: Json) -> tuple[
     found: list[Json] = []
     for n, entry in enumerate(iterations if isinstance(iterations, list) else []):
         given = wanted[n].model_fields_set if n < len(wanted) else {"index"}
-        part = dict(entry) if isinstance(entry, dict) else {}
-        calls = part.get("calls")
-        part["attempts"] = [c["attempts"] for c in calls if isinstance(c, dict)] if isinstance(calls, list) else []
+        part = entry if isinstance(entry, dict) else {}
         found.append({name: part.get(name, "absent") for name in given})
     return expected, found
 
@@ -127,13 +136,12 @@ def _requests(expect: Expect, seen: Observation) -> Iterator[str]:
     labels = {r.label for r in seen.requests}
     for label in sorted(labels - expect.requests.keys()):
         yield f'requests: unexpected label "{label}"'
-    for label, wanted in expect.requests.items():
+    for label, entries in expect.requests.items():
         found = [r for r in seen.requests if r.label == label]
-        any_order = bool(wanted) and wanted[0] == {"set": True}
-        wanted = wanted[1:] if any_order else wanted
+        wanted = [entry for entry in entries if isinstance(entry, ExpectedRequest)]
         if len(found) != len(wanted):
             yield f'requests to "{label}": expected {len(wanted)}, found {len(found)}'
-        elif any_order:
+        elif entries and isinstance(entries[0], AnyOrder):
             yield from _matched(label, wanted, found)
         else:
             for n, (want, request) in enumerate(zip(wanted, found, strict=True), 1):
@@ -141,18 +149,28 @@ def _requests(expect: Expect, seen: Observation) -> Iterator[str]:
                     yield f"request {label}#{n}: {problem}"
 
 
-def _matched(label: str, wanted: Sequence[Mapping[str, Json]], found: Sequence[Seen]) -> Iterator[str]:
-    left = list(found)
-    for want in wanted:
-        match = next((r for r in left if not _differs(want, r)), None)
-        if match is None:
-            yield f"requests to {label}: none is {want!r}"
-        else:
-            left.remove(match)
+def _matched(label: str, wanted: Sequence[ExpectedRequest], found: Sequence[Seen]) -> Iterator[str]:
+    """One line for each expectation that is left over when as many as can be have a request each."""
+    fits = [[n for n, request in enumerate(found) if not _differs(want, request)] for want in wanted]
+    taken: dict[int, int] = {}
+    """Which expectation has which request."""
+
+    def place(index: int, tried: set[int]) -> bool:
+        for n in fits[index]:
+            if n not in tried:
+                tried.add(n)
+                if n not in taken or place(taken[n], tried):
+                    taken[n] = index
+                    return True
+        return False
+
+    for index, want in enumerate(wanted):
+        if not place(index, set()):
+            yield f'requests to "{label}": none is {want.model_dump(exclude_unset=True, by_alias=True)!r}'
 
 
-def _differs(want: Mapping[str, Json], request: Seen) -> str:
-    for name, expected in want.items():
+def _differs(want: ExpectedRequest, request: Seen) -> str:
+    for name, expected in want.model_dump(exclude_unset=True, by_alias=True).items():
         actual: Json
         if name == "headers" and isinstance(expected, dict):
             actual = {h: request.headers.get(h.lower()) for h in expected}
@@ -162,7 +180,7 @@ def _differs(want: Mapping[str, Json], request: Seen) -> str:
             except ValueError:
                 actual = f"no {name}: {request.body!r}"
         else:
-            actual = getattr(request, name, "no such part")
+            actual = getattr(request, name)
         if not same(expected, actual):
             return f"{name}: expected {expected!r}, found {actual!r}"
     return ""
@@ -177,19 +195,24 @@ def _timing(expect: Expect, seen: Observation) -> Iterator[str]:
     if not seen.sequential:
         for first, second in expect.overlap:
             a, b = times.get(first), times.get(second)
-            if a is None or b is None or (a.answered or 0) < b.received or (b.answered or 0) < a.received:
+            if a is None or b is None or _until(a) < b.received or _until(b) < a.received:
                 yield f"overlap: {first} and {second} were not in flight together"
-    for one, other, wait in expect.gaps:
-        a, b = times.get(str(one)), times.get(str(other))
-        if a is None or b is None or a.answered is None or b.received - a.answered < float(str(wait)) - 0.002:
-            yield f"gaps: less than {wait} s between {one} and {other}"
+    for gap in expect.gaps:
+        a, b = times.get(gap.first), times.get(gap.second)
+        if a is None or b is None or b.received - _until(a) < gap.seconds - CLOCK:
+            yield f"gaps: less than {gap.seconds} s between {gap.first} and {gap.second}"
+
+
+def _until(request: Seen) -> float:
+    """When it was answered; what never was is in flight for ever."""
+    return math.inf if request.answered is None else request.answered
 
 
 def _events(expect: Expect, seen: Observation) -> Iterator[str]:
     if expect.events is None or seen.events is None:
         return
-    log = iter([[name, step] for name, step in seen.events])
+    log = iter(seen.events)
     for event in expect.events:
-        if not any(event == found for found in log):
+        if not any(event == list(found) for found in log):
             yield f"events: {event} is not in the log in this order"
             return

@@ -124,7 +124,8 @@ Script: TypeAlias = "Mapping[str, Sequence[Mapping[str, object]] | Answer]"
 class Probe:
     """The server, on its own threads: `with Probe(script) as probe:` starts and stops it. Any thread may ask it.
 
-    `clock` gives the times of requests and answers, in seconds; it is read from any thread.
+    `clock` gives the times of requests and answers, in seconds; it is read from any thread. `arrived` is told of each
+    request before it is answered, from the thread that answers it.
     """
 
     def __init__(
@@ -133,8 +134,10 @@ class Probe:
         port: int = 0,
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.monotonic,
+        arrived: Callable[[Seen], None] | None = None,
     ) -> None:
         self.clock = clock
+        self._arrived = arrived
         self._answers: dict[str, Answer] = {}
         self._counts: dict[str, int] = {}
         self._seen: list[Seen] = []
@@ -208,6 +211,8 @@ class Probe:
             n = self._counts[label] = self._counts.get(label, 0) + 1
             seen = Seen(label, n, method, parts.path, _pairs(parts.query), headers, body, self.clock())
             self._seen.append(seen)
+        if self._arrived is not None:
+            self._arrived(seen)
         return seen
 
     def reply(self, seen: Seen) -> Reply:

@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from noetl.compiler import ir
 from noetl.compiler.frontend import compile_source
+from noetl.compiler.ir import Json
 from noetl.runtime.capabilities import refusals
 from noetl.runtime.credentials import MappedCredentials
 from noetl.runtime.embedded import execute
+from noetl.runtime.engine import Execution
 from noetl.runtime.events import Event
-from noetl.runtime.library import TextLibrary
+from noetl.runtime.library import FolderLibrary
 from noetl.runtime.scope import ExecutionInfo
 from noetl.runtime.tools import ToolBox
 from noetl.runtime.tools.playbook import Playbooks
 
 from ..case import Case
 from ..observation import Observation
-from ..probe import Probe
+from ..probe import Probe, Seen
 
 
 class VirtualClock:
@@ -46,42 +50,71 @@ class VirtualClock:
 
 def observe(case: Case) -> Observation:
     """Run the case; a playbook that is refused gives its diagnostics."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for path, text in case.files.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(text, encoding="utf-8")
-        return _observe(case, folder)
-
-
-def _observe(case: Case, folder: Path) -> Observation:
-    compilation = compile_source(case.text(), "playbook.yaml")
+    compilation = compile_source(case.text(), case.path)
     if not compilation.ok or compilation.workflow is None:
         return Observation(None, compilation.diagnostics)
-    workflow = compilation.workflow
-    if refused := refusals(workflow, "playbook.yaml"):
+    if refused := refusals(compilation.workflow, case.path):
         return Observation(None, refused)
-    credentials = MappedCredentials(dict(case.credentials))
-    log: list[tuple[str, str | None]] = []
+    clock = VirtualClock()
+    cancelling = _Cancelling(case.cancel)
+    # To the probe waits take the time that they say, so that gaps can be judged.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Probe(case.probe, clock=lambda: time.monotonic() + clock.monotonic(), arrived=cancelling.saw) as probe,
+    ):
+        log: list[tuple[str, str | None]] = []
+        running = _execute(case, compilation.workflow, probe.url, Path(folder), clock, log, cancelling)
+        summary = asyncio.run(running)
+        return Observation(summary, compilation.diagnostics, probe.requests, log)
+
+
+async def _execute(
+    case: Case,
+    workflow: ir.Workflow,
+    probe: str,
+    folder: Path,
+    clock: VirtualClock,
+    log: list[tuple[str, str | None]],
+    cancelling: _Cancelling,
+) -> dict[str, Json]:
+    for path, text in case.beside(probe).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    credentials = MappedCredentials(case.credentials_at(probe))
+    runner = Playbooks(
+        lambda place: ToolBox(credentials, folder=place),
+        FolderLibrary([folder]),
+        clock,
+        folder=(folder / case.path).parent,
+        env=case.env,
+    )
 
     def listen(event: Event) -> None:
         log.append((event.name, event.step))
 
-    clock = VirtualClock()
-    # To the probe waits take the time that they say, so that gaps can be judged.
-    with Probe(case.probe, clock=lambda: time.monotonic() + clock.monotonic()) as probe:
+    try:
+        payload = {**case.payload, "probe": probe}
+        info = ExecutionInfo("case", dict(case.env))
+        execution = asyncio.create_task(execute(workflow, payload, info, runner, clock, listen))
+        cancelling.watch(execution)
+        return (await execution).summary()
+    finally:
+        await runner.close()
 
-        async def run() -> Observation:
-            info = ExecutionInfo("case", dict(case.env))
-            library = TextLibrary(case.playbooks or {})
-            runner = Playbooks(
-                lambda folder: ToolBox(credentials, folder=folder), library, clock, folder=folder, env=info.env
-            )
-            try:
-                payload = {**case.payload, "probe": probe.url}
-                execution = await execute(workflow, payload, info, runner, clock, listen)
-                return Observation(execution.summary(), compilation.diagnostics, probe.requests, log)
-            finally:
-                await runner.close()
 
-        return asyncio.run(run())
+class _Cancelling:
+    """Cancels an execution when a request has arrived at the probe, whose threads tell of each."""
+
+    def __init__(self, request: str | None) -> None:
+        self._request = request
+        self._cancel: Callable[[], object] | None = None
+
+    def watch(self, execution: asyncio.Task[Execution]) -> None:
+        """The execution that is cancelled, on the event loop that runs now."""
+        loop = asyncio.get_running_loop()
+        self._cancel = lambda: loop.call_soon_threadsafe(execution.cancel)
+
+    def saw(self, request: Seen) -> None:
+        """A request arrived."""
+        if self._cancel is not None and f"{request.label}#{request.n}" == self._request:
+            self._cancel()

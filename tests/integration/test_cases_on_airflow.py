@@ -30,7 +30,7 @@ def chosen() -> dict[str, Case]:
     found = {
         case.id: case
         for _, case in cases_in(FOLDER)
-        if case.expect.refused is None and not case.files and (case.targets is None or "airflow" in case.targets)
+        if case.expect.refused is None and not case.files and case.asked_of("airflow", "inproc")
     }
     return {name: case for n, (name, case) in enumerate(sorted(found.items())) if n % EVERY == 0}
 
@@ -41,17 +41,17 @@ REFUSED = {d.code.name for d in TARGET.capabilities() if d.code is not None}
 
 
 def compiled(number: int, case: Case, probe: Probe) -> AirflowCase | UnsupportedByTarget:
-    compilation = compile_source(case.text(), "playbook.yaml")
+    compilation = compile_source(case.text(), case.path)
     assert compilation.ok, (case.id, compilation.diagnostics)
     assert compilation.workflow is not None
     try:
-        made = TARGET.compile(Source("playbook.yaml", compilation.text, compilation.workflow))
+        made = TARGET.compile(Source(case.path, compilation.text, compilation.workflow))
     except UnsupportedByTarget as refused:
         return refused
     identity = f"case_{number}"
     content = made.content.replace(f'dag_id="{made.identity}"', f'dag_id="{identity}"')
     assert identity in content
-    env = {variable(name): json.dumps(entry) for name, entry in case.credentials.items()}
+    env = {variable(name): json.dumps(entry) for name, entry in case.credentials_at(probe.url).items()}
     env |= {**case.env, "NOETL_ALLOW_ENV": ",".join(case.env)}
     payload = {**case.payload, "probe": probe.url}
     return AirflowCase(identity, content, {"noetl_payload": json.dumps(payload)}, env)
