@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Final
-from urllib.parse import urlsplit
 
 from noetl.errors import UsageError
 
@@ -28,15 +27,16 @@ class PostgresDatabase:
             raise UsageError('a log in PostgreSQL needs the extra "postgres": install noetl[postgres]') from None
         self._error = psycopg.Error
         self._taken = psycopg.errors.LockNotAvailable
-        self._name = _without_password(address)
+        self._name = "postgresql"
         try:
+            self._name = _without_password(psycopg.conninfo.conninfo_to_dict(address))
             self._connection = psycopg.connect(address, autocommit=True, application_name="noetl")
         except psycopg.Error as error:
             raise UsageError(f'cannot open the log "{self._name}": {_first_line(error)}') from error
 
     @property
     def name(self) -> str:
-        """The address without user and password."""
+        """The address without user, password and options."""
         return self._name
 
     def create(self) -> None:
@@ -106,9 +106,10 @@ def _place(execution_id: str) -> int:
     return int.from_bytes(blake2b(execution_id.encode(), digest_size=8).digest(), signed=True)
 
 
-def _without_password(address: str) -> str:
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+def _without_password(parts: Mapping[str, object]) -> str:
+    host = parts.get("host") or parts.get("hostaddr") or "localhost"
+    port = f":{parts['port']}" if "port" in parts else ""
+    return f"postgresql://{host}{port}/{parts.get('dbname', '')}"
 
 
 def _first_line(error: Exception) -> str:
