@@ -108,8 +108,8 @@ class DuckdbCall:
         binder.done()
         try:
             parsed = [(found, b.values) for b in bound for found in connection.extract_statements(b.sql)]
-            first = [opening(found.query) for found, _ in parsed]
-            idle = transaction_marks(first) | _needless_installs(connection, first)
+            queries = [found.query for found, _ in parsed]
+            idle = transaction_marks([*map(opening, queries)]) | _needless_installs(connection, queries)
         except duckdb.Error as error:
             raise sql_error(_message(error)) from None
         return [
@@ -143,9 +143,13 @@ def _may_count(parsed: duckdb.Statement) -> bool:
     return changes and not any(t.kind == "word" and t.text.upper() == "RETURNING" for t in tokens(parsed.query))
 
 
-def _needless_installs(connection: duckdb.DuckDBPyConnection, openings: Sequence[str]) -> frozenset[int]:
+def _needless_installs(connection: duckdb.DuckDBPyConnection, queries: Sequence[str]) -> frozenset[int]:
     """The INSTALL statements of extensions that are there: those that are built in are in no repository."""
-    wanted = {i: words.split()[1].lower() for i, words in enumerate(openings) if words.startswith("INSTALL ")}
+    wanted: dict[int, str] = {}
+    for number, query in enumerate(queries):
+        words = [token.text for token in tokens(query) if token.kind in ("word", "opaque")]
+        if len(words) == 2 and words[0].upper() == "INSTALL":
+            wanted[number] = words[1].strip("'\"").lower()
     if not wanted:
         return frozenset()
     rows = connection.execute("SELECT extension_name FROM duckdb_extensions() WHERE installed").fetchall()

@@ -71,7 +71,9 @@ class Duckdb:
             raise
 
     def _database(self, fields: Mapping[str, object]) -> str:
-        """The file of `database` (or `path`), relative to the playbook; without one a database in memory."""
+        """The file of `database` or `path`, relative to the playbook; without one a database in memory."""
+        if fields.get("database") is not None and fields.get("path") is not None:
+            raise CallFailed("ValueError", 'duckdb has its file in either "database" or "path", not in both')
         given = fields.get("database") or fields.get("path")
         if given is None or (isinstance(given, str) and given.startswith(MEMORY)):
             return MEMORY
