@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from noetl.diagnostics import FAMILIES, Kind
 
@@ -29,8 +28,7 @@ def family(code: str) -> str:
     return FAMILIES[digit] if digit < len(FAMILIES) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """What is selected and not ignored; with an empty `select` everything that is on by default."""
 
     select: tuple[str, ...] = ()

@@ -17,7 +17,8 @@ PLAYBOOK = str(Path(__file__).parents[2] / "examples" / "paginated_api.yaml")
 @pytest.mark.parametrize(
     ("name", "command", "bound"),
     [
-        ("noetl lint FILE", [NOETL, "lint", PLAYBOOK], 2.5),
+        ("noetl lint FILE", [NOETL, "lint", "--no-cache", PLAYBOOK], 2.5),
+        ("noetl lint FILE, known to the cache", [NOETL, "lint", PLAYBOOK], 1.75),
         ("noetl compile FILE", [NOETL, "compile", PLAYBOOK, "--target", "airflow", "-o", "-"], 3.0),
     ],
 )

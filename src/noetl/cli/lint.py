@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, Final
 
 import typer
@@ -125,8 +124,7 @@ def _merged(paths: Sequence[str], config: str | None, given: settings.Settings) 
     named = [path for path in paths if path != files.STDIN]
     found = settings.load(config) if config is not None else settings.nearest(settings.common_folder(named))
     base = found or settings.Settings(os.getcwd())
-    return replace(
-        base,
+    return base._replace(
         select=given.select or base.select,
         ignore=given.ignore or base.ignore,
         strict=given.strict or base.strict,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from noetl.diagnostics import Diagnostic, Severity
 
@@ -14,8 +13,7 @@ STDIN: Final = "<stdin>"
 """What standard input is called."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What is asked of every file."""
 
     target: str | None = None
@@ -24,8 +22,7 @@ class Question:
     """Whether kinds that are off by default are looked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
+class Analysis(NamedTuple):
     """What was found in a file."""
 
     path: str
@@ -34,12 +31,6 @@ class Analysis:
     diagnostics: tuple[Diagnostic, ...]
     whole: bool
     """Whether the text could be read as a playbook, so that everything was looked for."""
-
-    def renamed(self, path: str) -> Analysis:
-        """The same for a file of another name."""
-        if path == self.path:
-            return self
-        return replace(self, path=path, diagnostics=tuple(replace(d, path=path) for d in self.diagnostics))
 
 
 def unreadable(path: str) -> Analysis:

@@ -5,44 +5,47 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from noetl.compiler.linting import baseline, suppression
 from noetl.compiler.linting.selection import Selection, family
 from noetl.diagnostics import Diagnostic, Kind, Severity, in_order
 from noetl.errors import UsageError
 
-from . import pages
 from .analysis import Analysis, Question
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from noetl.compiler.linting import baseline
 
 _TARGETS: Final = "5"
 """The first digit of the family that only a target is asked about."""
 
 
-@dataclass(slots=True)
 class Review:
     """Chooses what is shown of each file, and counts what is not."""
 
-    settings: Settings
-    selection: Selection
-    question: Question
-    known: baseline.Baseline | None = None
-    suppressed: int = 0
-    in_baseline: int = 0
-    seen: Counter[baseline.Known] = field(default_factory=Counter)
-    """Every finding that a baseline could hold."""
-    files: set[str] = field(default_factory=set)
-    """The files looked at, as a baseline names them."""
+    def __init__(
+        self, settings: Settings, selection: Selection, question: Question, known: baseline.Baseline | None = None
+    ) -> None:
+        self._settings = settings
+        self._selection = selection
+        self._question = question
+        self._known = known
+        self.suppressed = 0
+        self.in_baseline = 0
+        self.seen: Counter[baseline.Known] = Counter()
+        """Every finding that the baseline could hold, where there is one."""
+        self.files: set[str] = set()
+        """The files looked at, as the baseline names them."""
 
     def shown(self, found: Analysis) -> list[Diagnostic]:
         """The findings of a file that are shown, in order; counted as part of the run."""
-        reviewed = self._reviewed(found)
-        self.suppressed += reviewed.suppressed
-        kept = in_order(reviewed.kept)
-        if found.text is None:
+        kept, suppressed = self._commented(found)
+        self.suppressed += suppressed
+        if found.text is None or self._settings.baseline is None:
             return kept
+        from noetl.compiler.linting import baseline
+
         name = self.name(found.path)
         self.files.add(name)
         self.seen.update(baseline.entries(name, found.text, kept))
@@ -52,29 +55,32 @@ class Review:
 
     def fixable(self, found: Analysis) -> list[Diagnostic]:
         """The findings of a file that are shown and have a fix."""
-        kept = in_order(self._reviewed(found).kept)
+        kept, _ = self._commented(found)
         return [one for one in self._unknown(found, kept) if one.fix is not None]
 
     def stale(self) -> list[Diagnostic]:
         """Whether the baseline holds findings that are gone."""
-        path = self.settings.baseline
-        if self.known is None or path is None:
+        if self._known is None or self._settings.baseline is None:
             return []
-        gone = self.known.gone(self.seen, self.files)
-        return [baseline.stale(path, gone)] if gone and self.selection.shows(baseline.STALE) else []
+        from noetl.compiler.linting import baseline
+
+        gone = self._known.gone(self.seen, self.files)
+        return [baseline.stale(self._settings.baseline, gone)] if gone and self._selection.shows(baseline.STALE) else []
 
     def name(self, path: str) -> str:
         """What a baseline calls a file: its path from the folder of the baseline."""
-        folder = os.path.dirname(os.path.abspath(self.settings.baseline or os.path.join(self.settings.root, "x")))
+        folder = os.path.dirname(os.path.abspath(self._settings.baseline or path))
         return os.path.relpath(path, folder).replace(os.sep, "/")
 
     def _unknown(self, found: Analysis, kept: list[Diagnostic]) -> list[Diagnostic]:
-        if self.known is None or found.text is None:
+        """Those that the baseline does not know."""
+        if self._known is None or found.text is None:
             return kept
-        return self.known.unknown(self.name(found.path), found.text, kept)
+        return self._known.unknown(self.name(found.path), found.text, kept)
 
-    def _reviewed(self, found: Analysis) -> suppression.Reviewed:
-        selection = self.selection.without(self.settings.ignored_in(found.path))
+    def _commented(self, found: Analysis) -> tuple[list[Diagnostic], int]:
+        """Those that are selected and that no comment suppresses, in order; how many are suppressed."""
+        selection = self._selection.without(self._settings.ignored_in(found.path))
 
         def shows(one: Diagnostic) -> bool:
             # Where a text cannot be read, whatever else was selected is not known either.
@@ -82,20 +88,27 @@ class Review:
             return selection.shows(one.kind) or (broken and Selection((one.code,), selection.ignore).shows(one.kind))
 
         def active(kind: Kind) -> bool:
-            asked = kind.code[3:4] != _TARGETS or self.question.target is not None
+            asked = kind.code[3:4] != _TARGETS or self._question.target is not None
             return found.whole and asked and selection.shows(kind)
 
         chosen = [one for one in found.diagnostics if shows(one)]
+        if "noetl:" not in (found.text or ""):
+            return chosen, 0
+        from noetl.compiler.linting import suppression
+
+        from . import pages
+
         made = suppression.review(found.text or "", found.path, chosen, known=pages.kinds, active=active)
         own = (suppression.UNUSED, suppression.UNKNOWN)
-        kept = tuple(one for one in made.kept if one.kind not in own or selection.shows(one.kind))
-        return suppression.Reviewed(kept, made.suppressed)
+        return in_order(one for one in made.kept if one.kind not in own or selection.shows(one.kind)), made.suppressed
 
 
 def check_selectors(selectors: Iterable[str], origin: str) -> None:
     """UsageError for a selector that means no kind."""
     from noetl.compiler.findings import close_to
     from noetl.compiler.linting.selection import DEFAULT, matches
+
+    from . import pages
 
     kinds = pages.kinds()
     for selector in selectors:
@@ -108,13 +121,15 @@ def check_selectors(selectors: Iterable[str], origin: str) -> None:
 
 def read_baseline(path: str) -> baseline.Baseline:
     """The baseline in a file; UsageError if there is none."""
+    from noetl.compiler.linting import baseline
+
     try:
         with open(path, encoding="utf-8") as file:
             return baseline.parse(file.read())
     except OSError as error:
         hint = "; --write-baseline makes one" if isinstance(error, FileNotFoundError) else ""
         raise UsageError(f'cannot read the baseline "{path}": {error.strerror}{hint}') from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f'"{path}" is no baseline: {error}') from error
 
 
@@ -123,6 +138,10 @@ def write_baseline(path: str, review: Review) -> int:
 
     What an old one knows of files that were not looked at stays, as long as they exist.
     """
+    from noetl.compiler.linting import baseline
+
+    from . import pages
+
     counted = Counter(review.seen)
     folder = os.path.dirname(os.path.abspath(path))
     if os.path.exists(path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from noetl.cli import FINDINGS, OK, USAGE
 from noetl.compiler.linting.selection import Selection
@@ -14,14 +14,15 @@ from noetl.errors import UsageError
 from . import paths as files
 from . import report, workers
 from .analysis import STDIN, Analysis, Question, failing
-from .cache import Cache
 from .report import Format
 from .review import Review, check_selectors, read_baseline, write_baseline, write_whole
 from .settings import Settings
 
+if TYPE_CHECKING:
+    from .cache import Cache
 
-@dataclass(frozen=True, slots=True)
-class Options:
+
+class Options(NamedTuple):
     """What to do with the findings."""
 
     format: Format
@@ -44,7 +45,7 @@ class Session:
         self._question = Question(settings.target, selection.everything)
         known = read_baseline(settings.baseline) if settings.baseline and not options.write_baseline else None
         self._review = Review(settings, selection, self._question, known)
-        self._cache = None if options.no_cache else Cache(settings.root, self._question)
+        self._cache = None if options.no_cache else _cache(settings.root, self._question)
         self._files, self._troubles = files.gather(paths, settings.excludes)
         self._out = sys.stderr if options.fix and files.STDIN in self._files else sys.stdout
         self._sources: dict[str, str] = {}
@@ -124,3 +125,9 @@ def _check(settings: Settings, options: Options) -> None:
         load(settings.target)
     if options.write_baseline and settings.baseline is None:
         raise UsageError("--write-baseline needs --baseline FILE, or a baseline in the configuration")
+
+
+def _cache(root: str, question: Question) -> Cache:
+    from .cache import Cache  # not where it is not wanted
+
+    return Cache(root, question)

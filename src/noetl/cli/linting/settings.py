@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from noetl.errors import UsageError
 
@@ -20,8 +19,7 @@ _PER_FILE: Final = "per-file-ignores"
 KEYS: Final = tuple(sorted((*_LISTS, *_FLAGS, *_TEXTS, _PER_FILE)))
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What a configuration says."""
 
     root: str

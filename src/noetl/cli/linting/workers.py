@@ -6,12 +6,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from .analysis import STDIN, Analysis, Question, analyse, unreadable
-from .cache import Cache
 from .paths import MAX_BYTES
 from .paths import STDIN as DASH
+
+if TYPE_CHECKING:
+    from .cache import Cache
 
 _T = TypeVar("_T")
 
