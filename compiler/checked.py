@@ -71,6 +71,10 @@ class Checked:
         """Whether a step was written with a tool that the structure refuses."""
         return not self.sound and step.tool is None and step.name in self._with_tool
 
+    def broken(self, *rules: ir.Rule) -> bool:
+        """Whether the structure may have refused the `when` of one of the rules, or what its block does."""
+        return not self.sound and any(isinstance(rule.when, bool) or rule.control is None for rule in rules)
+
     def may_be_missing(self, name: str) -> bool:
         """Whether a part that the structure refuses could have defined or used the name."""
         return not self.sound and name in self._words
@@ -80,6 +84,13 @@ class Checked:
         """Whether nothing is missing: no part with an error, and no second control action of a block."""
         rules = [rule for spec in self.document.workflow for rule in spec.case or ()]
         return not self.refused and all(len(controls(rule)) < 2 for rule in rules)
+
+    @cached_property
+    def flows(self) -> bool:
+        """Whether the control graph is the one that is meant: nothing is missing, and each name is one step."""
+        steps = self.facts.graph.steps
+        known = all(edge.target in steps for step in self.workflow.steps for edge in step.edges())
+        return self.sound and known and len(steps) == len(self.workflow.steps) and ir.START in steps
 
     @cached_property
     def names(self) -> frozenset[str]:

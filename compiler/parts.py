@@ -31,3 +31,16 @@ def overrides_of_step(step: ir.Step) -> Iterator[ir.MapValue]:
     for rule in step.rules:
         if isinstance(rule.control, ir.Call | ir.Page):
             yield rule.control.overrides
+
+
+def leaves(value: ir.Value) -> Iterator[ir.Template]:
+    """The templates of a value."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, ir.Template):
+            yield one
+        elif isinstance(one, ir.ListValue):
+            waiting += one.items
+        elif isinstance(one, ir.MapValue):
+            waiting += (inner for _, inner in one.entries)

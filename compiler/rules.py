@@ -38,20 +38,34 @@ def moments(step: ir.Step, rule: ir.Rule, *, inherits: bool) -> Iterator[tuple[i
 
     `inherits`: the run can start with `error` bound, which a step without a tool keeps.
     """
+    for event, outcome, _ in firings(step, rule, inherits=inherits):
+        yield event, outcome
+
+
+def firings(step: ir.Step, rule: ir.Rule, *, inherits: bool) -> Iterator[tuple[ir.EventName, Outcome, bool]]:
+    """The same, each with whether its `when` is true there whatever the data."""
     for event in rule.events:
-        if event == "step.enter":
-            yield event, "none"
-            continue
-        kept = None if inherits and step.tool is None else False
-        if event != "call.error" and _can_be(rule, event, response=True, error=kept):
-            yield event, "worked"
-        if step.tool is None or event == "loop.done" or not rule.error_aware:
-            continue
-        if _can_be(rule, event, response=None if event == "call.error" else False, error=True):
-            yield event, "failed"
+        for outcome, response, error in _states(step, rule, event, inherits):
+            verdict = _verdict(rule, event, response=response, error=error)
+            if verdict is not False:
+                yield event, outcome, verdict is True
 
 
-def _can_be(rule: ir.Rule, event: ir.EventName, *, response: bool | None, error: bool | None) -> bool:
+def _states(
+    step: ir.Step, rule: ir.Rule, event: ir.EventName, inherits: bool
+) -> Iterator[tuple[Outcome, bool | None, bool | None]]:
+    """The outcomes after which a rule hears an event, and whether `response` and `error` are defined then (RUL-4)."""
+    if event == "step.enter":
+        yield "none", False, None if inherits else False
+        return
+    if event != "call.error":
+        yield "worked", True, None if inherits and step.tool is None else False
+    last = event == "loop.done" or (event == "step.exit" and step.loop is not None and not rule.per_iteration)
+    if step.tool is not None and rule.error_aware and not last:
+        yield "failed", None if event == "call.error" else False, True
+
+
+def _verdict(rule: ir.Rule, event: ir.EventName, *, response: bool | None, error: bool | None) -> bool | None:
     if isinstance(rule.when, bool):
         return rule.when
-    return analysis.fold(rule.when.source, event, response, error) is not False
+    return analysis.fold(rule.when.source, event, response, error)

@@ -16,15 +16,21 @@ from .components import components
 from .errors import errors
 from .exits import exits
 from .facts import Facts
+from .firings import firings
 from .graph import graph
 from .multiplicity import multiplicity
 from .names import names
+from .outcomes import outcomes
 from .reachability import reachability
+from .routes import routes
 from .sites import sites
 
 Pass: TypeAlias = Callable[[ir.Workflow, Facts], Facts]
 
-PASSES: Final[tuple[Pass, ...]] = (graph, reachability, components, exits, multiplicity, errors, sites, names)
+PASSES: Final[tuple[Pass, ...]] = (
+    *(graph, reachability, components, exits, multiplicity, errors, firings, routes),
+    *(sites, names, outcomes),
+)
 """In order: each may use what those before it found."""
 
 

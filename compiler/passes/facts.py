@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from noetl.compiler import ir
-from noetl.compiler.expr.scan import ExpressionError, Read
+from noetl.compiler.expr.scan import ExpressionError, Path, Read
 from noetl.diagnostics import Span
+
+from .threads import Thread
 
 Part: TypeAlias = Literal["workload", "task", "args", "tool", "loop", "when", "action", "edge", "vars", "sink"]
 """Where a template stands: in the workload, a workbook task, or a part of a step."""
@@ -17,6 +19,9 @@ Phase: TypeAlias = Literal["enter", "iteration", "end"]
 EdgeId: TypeAlias = tuple[str, int | None, int]
 """An edge by its source, the index of its rule (None: the structural `next`) and its entry."""
 Tokens: TypeAlias = Literal["none", "one", "several", "unbounded"]
+Shape: TypeAlias = Literal["tool", "loop", "none", "unknown"]
+Moment: TypeAlias = "tuple[ir.EventName, Literal['none', 'worked', 'failed']]"
+"""An event with the outcome of the call before it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,11 +123,24 @@ class Exits:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Meeting:
+    """A step that two tokens of one fork can reach, each of which makes a run of its own (STP-1)."""
+
+    step: str
+    fork: tuple[str, int | None]
+    """The step that forks, and the index of the rule whose `next` it is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Multiplicity:
     """How many runs of each step one execution can have at most: an upper bound, never too small."""
 
     runs: Mapping[str, Tokens] = field(default_factory=dict)
     """`several` is bounded by the graph, `unbounded` depends on data: a cycle, or a `next` in a loop's iterations."""
+    threads: Mapping[str, Thread] = field(default_factory=dict)
+    """The thread of the tokens that leave each step which `start` reaches."""
+    meetings: tuple[Meeting, ...] = ()
+    """In the order of the document."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,6 +196,62 @@ class Errors:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Firing:
+    """When one rule can fire. A moment is an event with the outcome of the call before it."""
+
+    rule: ir.Rule
+    may: frozenset[Moment]
+    """The moments at which its `when` can be true."""
+    sure: frozenset[Moment]
+    """Those at which it is true whatever the data."""
+    behind: tuple[ir.Rule, ...]
+    """Earlier rules of which one fires wherever this one could; none where it can come to its turn."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Firings:
+    """The rules of each step, in order, and what can be said of them without data (RUL-1 to RUL-4)."""
+
+    of: Mapping[Span, tuple[Firing, ...]] = field(default_factory=dict)
+    """By the span of the step's name."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """Where the runs of one step can go, the conditions of its rules folded."""
+
+    ways: tuple[tuple[str, ...], ...]
+    """The targets of every `next` that a run may take; no targets: it ends there."""
+    may_stop: bool
+    """Whether a run may end without any, though no call of it failed. Of a loop this is not looked at: true."""
+    settled_by_call: bool
+    """Whether each call that works fixes the run's transitions, makes another call or ends the run."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Routes:
+    """The route of each step."""
+
+    of: Mapping[str, Route] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutcomeRead:
+    """A read of what a step's tool or loop gave: of `response` and the like there, or of its result elsewhere."""
+
+    site: Site
+    read: Read
+    path: Path
+    """What is read of it."""
+    step: ir.Step
+    """The step that gave it."""
+    tool: ir.Tool | None
+    """The tool that answered, that of the workbook task where one was named; None but for `tool`."""
+    shape: Shape
+    """What gave it: a tool, a loop as a whole (LOP-5), no call at all (STP-8), or it is not known."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Facts:
     """Everything that the passes know of one workflow."""
 
@@ -189,3 +263,6 @@ class Facts:
     sites: tuple[Site, ...] = ()
     names: Names = field(default_factory=Names)
     errors: Errors = field(default_factory=Errors)
+    firings: Firings = field(default_factory=Firings)
+    routes: Routes = field(default_factory=Routes)
+    outcomes: tuple[OutcomeRead, ...] = ()

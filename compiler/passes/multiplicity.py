@@ -8,7 +8,7 @@ from typing import Final
 
 from noetl.compiler import ir
 
-from .facts import Exit, Facts, Multiplicity, Tokens
+from .facts import Exit, Facts, Meeting, Multiplicity, Tokens
 from .threads import Thread, Threads, both_alive, common, ordered
 
 _ORDER: Final[tuple[Tokens, ...]] = ("none", "one", "several", "unbounded")
@@ -16,7 +16,11 @@ _ORDER: Final[tuple[Tokens, ...]] = ("none", "one", "several", "unbounded")
 
 def multiplicity(_workflow: ir.Workflow, facts: Facts) -> Facts:
     """Bounds for all steps, in one walk from sources to targets."""
-    return replace(facts, multiplicity=Multiplicity(_Count(facts).runs()))
+    count = _Count(facts)
+    runs = count.runs()
+    order = {name: place for place, name in enumerate(facts.graph.steps)}
+    meetings = tuple(sorted(count.meetings, key=lambda meeting: order[meeting.step]))
+    return replace(facts, multiplicity=Multiplicity(runs, count.threads(), meetings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,11 @@ class _Count:
         self._threads = Threads()
         self._at: dict[str, _Flow] = {}
         """What leaves each step by an exit with one edge that is taken once."""
+        self.meetings: list[Meeting] = []
+
+    def threads(self) -> dict[str, Thread]:
+        """The thread of what leaves each step."""
+        return {name: flow.thread for name, flow in self._at.items()}
 
     def runs(self) -> dict[str, Tokens]:
         """The bound of each step."""
@@ -49,7 +58,10 @@ class _Count:
                 self._at.update(dict.fromkeys(group, leaving))
                 found.update(dict.fromkeys(group, "unbounded"))
             else:
-                flow = self._meeting(coming, takes_all=facts.graph.steps[group[0]].join == "all")
+                takes_all = facts.graph.steps[group[0]].join == "all"
+                flow = self._meeting(coming, takes_all=takes_all)
+                if not takes_all:
+                    self._note(group[0], number)
                 self._at[group[0]] = flow
                 found[group[0]] = flow.tokens
         return found
@@ -85,6 +97,17 @@ class _Count:
             return _Flow(self._threads.merged(threads), "one")
         inner = ordered(threads)
         return _Flow(common(inner[0], inner[-1]), tokens)
+
+    def _note(self, name: str, component: int) -> None:
+        """Where two tokens of one fork arrive; not those that one `next` sends there side by side (NXT-1)."""
+        arriving = {
+            (edge.source, edge.rule): self._through(edge).thread
+            for edge in self._facts.graph.arriving[name]
+            if edge.source in self._at and self._facts.components.index[edge.source] != component
+        }
+        fork = self._threads.fork(set(arriving.values()))
+        if fork is not None:
+            self.meetings.append(Meeting(name, fork))
 
     def _keeps(self, group: tuple[str, ...], component: int) -> bool:
         """Whether no run of the component's steps sends more than one token on inside it, or one inside and others

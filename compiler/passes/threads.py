@@ -11,6 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cmp_to_key
 from itertools import pairwise
+from typing import TypeAlias
+
+Fork: TypeAlias = "tuple[str, int | None]"
+"""A `next`: the step, and the index of its rule."""
 
 
 class Thread:
@@ -40,12 +44,16 @@ class Threads:
 
     def __init__(self) -> None:
         self._made = 0
-        self._ways: dict[object, int] = {}
+        self._ways: dict[Fork, int] = {}
+        self._forks: list[Fork] = []
         self.root = Thread(None, 0, 0, loose=False)
 
-    def split(self, thread: Thread, way: object) -> Thread:
+    def split(self, thread: Thread, way: Fork) -> Thread:
         """A thread for one entry of the `next` that `way` stands for."""
-        return self._make(thread, self._ways.setdefault(way, len(self._ways) + 1), loose=False)
+        if way not in self._ways:
+            self._forks.append(way)
+            self._ways[way] = len(self._forks)
+        return self._make(thread, self._ways[way], loose=False)
 
     def merged(self, threads: Iterable[Thread]) -> Thread:
         """A thread for one token that any of the threads may turn into, or that takes the tokens of all."""
@@ -57,6 +65,12 @@ class Threads:
             if one.way == other.way and not one.loose:
                 return self._make(base, one.way, loose=False)
         return self._make(base, 0, loose=True)
+
+    def fork(self, threads: Iterable[Thread]) -> Fork | None:
+        """The `next` at two of whose entries two of the threads part, if nothing was joined since; else None."""
+        ways = [parting(one, other) for one, other in pairwise(ordered(threads))]
+        way = next((way for way in ways if way), 0)
+        return self._forks[way - 1] if way else None
 
     def _make(self, parent: Thread, way: int, *, loose: bool) -> Thread:
         self._made += 1
@@ -74,6 +88,15 @@ def both_alive(threads: Iterable[Thread]) -> bool:
     Neighbours in order are enough: where two of them part at one way out, so do two neighbours.
     """
     return any(_together(one, other) for one, other in pairwise(ordered(threads)))
+
+
+def parting(one: Thread, other: Thread) -> int:
+    """The number of the way out at two entries of which the threads part; 0 where they do not, or it is not known."""
+    base = common(one, other)
+    if base is one or base is other:
+        return 0
+    left, right = _below(base, one), _below(base, other)
+    return left.way if left.way == right.way and not left.loose and not right.loose else 0
 
 
 def _together(one: Thread, other: Thread) -> bool:
