@@ -16,6 +16,7 @@ from noetl.conformance.strategies import Playbook, playbooks
 from noetl.runtime.commands import Invoke, Reply
 from noetl.runtime.embedded import silent
 from noetl.runtime.engine import Execution, Issued
+from noetl.runtime.events import Event, Listener
 from noetl.runtime.packet import Token
 from noetl.runtime.scope import ExecutionInfo
 
@@ -26,10 +27,12 @@ def workflow_of(playbook: Playbook) -> ir.Workflow:
     return load(playbook.text, "drawn.yaml")
 
 
-def run(playbook: Playbook, choose: Callable[[int], int], carry: bool = False) -> dict[str, Json]:
+def run(
+    playbook: Playbook, choose: Callable[[int], int], carry: bool = False, listener: Listener = silent
+) -> dict[str, Json]:
     """The summary when `choose(n)` says which of n open commands is answered next."""
     kind = Carrying if carry else Execution
-    execution = kind(workflow_of(playbook), ExecutionInfo("drawn", {}), silent)
+    execution = kind(workflow_of(playbook), ExecutionInfo("drawn", {}), listener)
     waiting: list[Issued] = execution.start({}, TIME)
     while waiting:
         issued = waiting.pop(choose(len(waiting)))
@@ -63,6 +66,45 @@ def test_any_schedule_gives_the_same_outcome(playbook: Playbook, seed: int) -> N
 @settings(deadline=None)
 def test_tokens_carried_as_json_give_the_same_outcome(playbook: Playbook, seed: int) -> None:
     assert run(playbook, Random(seed).randrange, carry=True) == run(playbook, lambda n: 0)
+
+
+def told(issued: list[Issued]) -> list[tuple[int, str, object]]:
+    """Open commands as they can be compared: what a request may ask for is another function each time."""
+    found: list[tuple[int, str, object]] = []
+    for item in sorted(issued, key=lambda item: item.number):
+        command = item.command
+        if isinstance(command, Invoke):
+            request = command.request
+            shown = (request.kind, request.fields, request.args, request.timeout, command.sink)
+            found.append((item.number, str(request.place), shown))
+        else:
+            found.append((item.number, "wait", command.seconds))
+    return found
+
+
+@given(playbooks(), st.integers(0, 2**16))
+@settings(deadline=None)
+def test_a_snapshot_at_any_moment_changes_nothing(playbook: Playbook, seed: int) -> None:
+    chance = Random(seed)
+    workflow, info = workflow_of(playbook), ExecutionInfo("drawn", {})
+    heard: list[Event] = []
+    execution = Execution(workflow, info, heard.append, snapshots=True)
+    waiting: list[Issued] = execution.start({}, TIME)
+    while waiting:
+        if chance.random() < 0.3:
+            state = json.loads(json.dumps(execution.snapshot()))
+            execution = Execution.restored(workflow, info, heard.append, state)
+            assert told(execution.open_commands()) == told(waiting)
+            assert execution.snapshot() == state
+            waiting = execution.open_commands()
+        issued = waiting.pop(chance.randrange(len(waiting)))
+        outcome = None
+        if isinstance(issued.command, Invoke):
+            outcome = playbook.script.outcome(str(issued.command.request.place))
+        waiting += execution.apply(issued.number, Reply(TIME, outcome))
+    plain: list[Event] = []
+    assert execution.summary() == run(playbook, Random(seed).randrange, listener=plain.append)
+    assert sorted(map(str, heard)) == sorted(map(str, plain))
 
 
 @given(playbooks())
