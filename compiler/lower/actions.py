@@ -18,7 +18,17 @@ from noetl.compiler.findings import (
     quoted,
 )
 from noetl.compiler.nodes import Map, Node, Scalar
-from noetl.compiler.tools import BOOLEANS, INLINE_CODE, KINDS, STRUCTURAL, UNKNOWN, ToolKind, plugged, tool_kind, unrendered
+from noetl.compiler.tools import (
+    BOOLEANS,
+    INLINE_CODE,
+    KINDS,
+    STRUCTURAL,
+    UNKNOWN,
+    ToolKind,
+    plugged,
+    tool_kind,
+    unrendered,
+)
 from noetl.diagnostics import Span
 
 from .literals import Literals

@@ -52,7 +52,6 @@ class ServerCredentials:
         self._url = url.rstrip("/")
         token = environ.get(TOKEN)
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
-        self._client: httpx.Client | None = None
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[float, Credential | None]] = {}
 
@@ -75,11 +74,9 @@ class ServerCredentials:
     def _ask(self, name: str) -> Credential | None:
         import httpx
 
-        if self._client is None:
-            logging.getLogger("httpcore").setLevel(logging.WARNING)  # it would write headers
-            self._client = httpx.Client(timeout=SECONDS, headers=self._headers)
+        logging.getLogger("httpcore").setLevel(logging.WARNING)  # below that it writes headers
         try:
-            answer = self._client.get(self._url + PATH + quote(name, safe=""))
+            answer = httpx.get(self._url + PATH + quote(name, safe=""), headers=self._headers, timeout=SECONDS)
         except httpx.HTTPError as error:
             raise _refused(name, str(error) or type(error).__name__) from None
         if answer.status_code == NOT_FOUND:

@@ -201,6 +201,6 @@ def service_account(credential: Credential) -> dict[str, str]:
     key = {name: value for name, value in found.items() if isinstance(value, str)}
     if not key.get("client_email") or not key.get("private_key"):
         raise CredentialMissing(
-            f'credential "{credential.name}" of type "gcp" has no key of a service account: "client_email", "private_key"'
+            f'credential "{credential.name}" of type "gcp" is no service account: "client_email", "private_key"'
         )
     return key
