@@ -51,9 +51,9 @@ class Orders:
     """Whether the summary holds all runs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Driven:
-    """How an execution ended."""
+    """How an execution ended. It has no `repr`: asyncio would make one, of all that the summary holds."""
 
     summary: dict[str, Json]
     stopped: Reason | None
