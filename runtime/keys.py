@@ -6,8 +6,10 @@ from functools import total_ordering
 from hashlib import blake2b
 from typing import Final
 
+from noetl.compiler.ir import Json
+
 SHOWN_PAIRS: Final = 50
-"""Keys longer than this are printed as their last pair and a depth only."""
+"""Keys longer than this are printed as their parent and their last pair."""
 
 
 @total_ordering
@@ -62,6 +64,13 @@ class Key:
     def to_json(self) -> list[list[int]]:
         """The pairs as lists."""
         return [list(pair) for pair in self.pairs()]
+
+    def shown(self) -> Json:
+        """As it is printed: the pairs, or of a key of more than `SHOWN_PAIRS` its own id, that of its parent, and the
+        last pair, so that what is printed of a cycle grows with its rounds and not with their square."""
+        if self.depth <= SHOWN_PAIRS or self.parent is None:
+            return [[index, entry] for index, entry in self.pairs()]
+        return {"id": self.identity(), "parent": self.parent.identity(), "pair": list(self.pair), "depth": self.depth}
 
     def _at(self, depth: int) -> Key:
         key = self

@@ -74,7 +74,7 @@ class RunRecord:
     def shown(self) -> dict[str, Json]:
         """The run as `noetl run --json` shows it."""
         entry: dict[str, Json] = {
-            "key": cast(Json, self.key.to_json()),
+            "key": self.key.shown(),
             "step": self.step,
             "status": self.status,
             "args": self.args,
@@ -89,7 +89,7 @@ class RunRecord:
 
     def to_json(self) -> dict[str, Json]:
         """Everything, for those who carry records between processes."""
-        return {**self.shown(), "dead_path": self.dead_path}
+        return {**self.shown(), "key": cast(Json, self.key.to_json()), "dead_path": self.dead_path}
 
     @classmethod
     def from_json(cls, data: Json) -> RunRecord:

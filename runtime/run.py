@@ -29,6 +29,8 @@ from .turn import Activation, Failed, Skipped, Steps, Transition, Turn, number
 ALONE: Final = 0
 """The lane of everything but the iterations of a parallel loop."""
 
+MAX_IN_FLIGHT: Final = 2**31
+"""More than any loop has iterations: an infinite `max_in_flight` is no bound."""
 _WRITES: Final = -1
 """In place of an entry: the key of what an iteration wrote, which comes before that of every token that it releases."""
 
@@ -188,7 +190,7 @@ class Run:
         turn = self._turn
         if turn.transitions is None:
             items = self._items(loop)
-            limit = self._limit(loop, len(items))
+            limit = self._limit(loop)
             self._iterations = found = _Iterations([None] * len(items))
             turn.emit("loop.start", {"length": len(items)})
             self._packet.wrote(self.key, turn.taken_writes())
@@ -215,14 +217,14 @@ class Run:
             raise RenderFailed("LimitExceeded", f"more than {limit} iterations in one run")
         return items
 
-    def _limit(self, loop: ir.Loop, length: int) -> int:
+    def _limit(self, loop: ir.Loop) -> int:
         """LOP-8."""
         if loop.max_in_flight is None:
-            return length
+            return self._scope.info.limits.in_flight
         limit = number(render_json(loop.max_in_flight, self._scope), "max_in_flight")
         if limit < 1:
             raise RenderFailed("TemplateError", f"max_in_flight is a number of at least 1, not {limit:g}")
-        return int(min(limit, length))
+        return int(min(limit, MAX_IN_FLIGHT))
 
     def _sequential(self, found: _Iterations, items: list[Json]) -> _Lanes[None]:
         """LOP-2: each iteration sees the writes before it."""
@@ -371,5 +373,5 @@ class Run:
         for edge, args, error in leaving:
             history = packet if len(leaving) == 1 else packet.shared()
             tokens.append((edge, Token(self.key.child(index, edge.entry), edge.target, args, error, history)))
-            self._turn.emit("transition", {"target": edge.target, "args": args, "key": str(tokens[-1][1].key)})
+            self._turn.emit("transition", {"target": edge.target, "args": args, "key": tokens[-1][1].key.identity()})
         return tokens

@@ -25,6 +25,8 @@ class Limits:
     """In an execution."""
     iterations: int = 1_000_000
     """In a run."""
+    in_flight: int = 1_000
+    """Iterations of a parallel loop under way at a time where the loop has no `max_in_flight`: no result depends on it."""
 
 
 @dataclass(frozen=True, slots=True)

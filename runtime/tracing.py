@@ -133,7 +133,7 @@ class Tracer:
         """The tokens that a new run has taken (STP-1)."""
         waiting = self._pending.get(step, [])
         if self._steps[step].join == "each":
-            taken = [hop for hop in waiting if hop.key == key.parent and hop.token == str(key)][:1]
+            taken = [hop for hop in waiting if hop.key == key.parent and hop.token == key.identity()][:1]
         else:
             taken = list(waiting)
         self._pending[step] = [hop for hop in waiting if all(hop is not one for one in taken)]

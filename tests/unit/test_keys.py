@@ -43,6 +43,18 @@ def test_the_text_of_a_long_key_is_its_last_pair() -> None:
     assert str(made([(0, 1), (2, 0)])) == "0.1/2.0"
 
 
+def test_a_long_key_is_shown_as_its_parent_and_its_last_pair() -> None:
+    parent = made([(0, 1)] * 50)
+    key = parent.child(2, 3).child(0, 0)
+    assert parent.shown() == [[0, 1]] * 50
+    assert key.shown() == {
+        "id": key.identity(),
+        "parent": parent.child(2, 3).identity(),
+        "pair": [0, 0],
+        "depth": 52,
+    }
+
+
 @given(st.lists(pairs, min_size=2, max_size=2, unique_by=str), st.integers(0, 60))
 def test_no_two_keys_have_one_identity(two: list[list[tuple[int, int]]], deeper: int) -> None:
     left, right = (made([*of, *[(0, 0)] * deeper]) for of in two)
