@@ -26,7 +26,7 @@ from noetl.runtime.tools import ToolBox
 from noetl.targets.airflow import TARGET
 from noetl.targets.base import Source
 
-from .stubs import ORIGINS, scripts
+from .stubs import mapped, scripts
 
 FOLDER = Path(os.environ["NOETL_CORPUS"])
 COMPLETE: Json = {"status": "complete"}
@@ -39,6 +39,7 @@ INTENDED: dict[str, tuple[Json, list[str]]] = {
     "vars_block": (COMPLETE, ["start", "fetch_data", "use_extracted_vars", "verify_vars", "end"]),
     "control_flow_workbook": (COMPLETE, ["start", "eval_flag", "hot_path", "hot_task_a", "hot_task_b", "end"]),
     "pagination_cursor": (COMPLETE, ["start", "fetch_all_events", "validate_results", "end"]),
+    "simple_http": ({"status": "done"}, ["start", "process", "end"]),
     "pagination_offset": (COMPLETE, ["start", "fetch_all_users", "validate_results", "end"]),
 }
 """The output and the steps to which each playbook's text leads."""
@@ -72,10 +73,6 @@ def here(name: str, workflow: ir.Workflow, kept: Path) -> Side:
             return execution.summary()
 
         return Side(asyncio.run(run()), [sent(request) for request in probe.requests])
-
-
-def mapped(probe: Probe) -> str:
-    return ",".join(f"{origin}={probe.url}" for origin in ORIGINS)
 
 
 def sent(request: Seen) -> dict[str, Json]:
