@@ -26,7 +26,7 @@ class Limits:
     iterations: int = 1_000_000
     """In a run."""
     in_flight: int = 1_000
-    """Iterations of a parallel loop under way at a time where the loop has no `max_in_flight`: no result depends on it."""
+    """Iterations of a parallel loop under way at a time where it has no `max_in_flight`; no result depends on it."""
 
 
 @dataclass(frozen=True, slots=True)
