@@ -247,6 +247,7 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
 
 
+@lru_cache(_CACHE)
 def strip_braces(text: str) -> tuple[str, int]:
     """The one expression of a `when`, `loop.in` or `from`, in braces or bare (DOC-8), and its offset in `text`.
 
