@@ -58,7 +58,7 @@ class Web:
 
         try:
             client = self.client(url)
-            sent = dict(headers)
+            sent = [(name.encode(), value.encode()) for name, value in headers.items()]
             async with client.stream(method, url, headers=sent, content=content, timeout=seconds) as answer:
                 data = bytearray()
                 async for part in answer.aiter_bytes():

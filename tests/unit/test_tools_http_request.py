@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
+from email import message_from_bytes
+from email.policy import HTTP
 
 import pytest
 
@@ -176,6 +179,8 @@ def test_a_credential_that_is_not_there(auth: object) -> None:
         ({"headers": []}, "TypeError"),
         ({"params": "a=1"}, "TypeError"),
         ({"headers": {"content-type": "application/x-www-form-urlencoded"}, "body": [1]}, "TypeError"),
+        ({"headers": {"content-type": "multipart/form-data"}, "body": [1]}, "TypeError"),
+        ({"body_b64": "%"}, "ValueError"),
         ({"auth": ["bearer"]}, "TypeError"),
         ({"auth": {"a": "bearer", "b": "key"}}, "ValueError"),
         ({"auth": "pg"}, "Unsupported"),
@@ -185,3 +190,80 @@ def test_a_wrong_field_is_a_failed_call(fields: dict[str, object], kind: str) ->
     with pytest.raises(CallFailed) as caught:
         prepared(**fields)
     assert caught.value.error["type"] == kind
+
+
+def test_bytes_are_sent_as_they_are() -> None:
+    data = bytes(range(256))
+    made = prepared(method="PUT", body_b64=b64encode(data).decode(), body={"not": "sent"})
+    assert (made.content, made.headers) == (data, {"content-type": "application/octet-stream"})
+    typed = prepared(method="PUT", body_b64=b64encode(data).decode(), headers={"Content-Type": "image/png"})
+    assert typed.headers == {"content-type": "image/png"}
+
+
+def parts_of(made: Prepared) -> list[tuple[str | None, str | None, str, bytes]]:
+    """Name, file name, content type and content of every part, as Python's own parser of messages reads them."""
+    head = f"content-type: {made.headers['content-type']}\r\n\r\n".encode()
+    message = message_from_bytes(head + (made.content or b""), policy=HTTP)
+    assert not message.defects
+    found: list[tuple[str | None, str | None, str, bytes]] = []
+    for part in message.walk():
+        if not part.is_multipart():
+            content = part.get_payload(decode=True)
+            assert isinstance(content, bytes)
+            name = part.get_param("name", header="content-disposition")
+            found.append((str(name), part.get_filename(), part.get_content_type(), content))
+    return found
+
+
+def test_parts_and_files() -> None:
+    body = {
+        "text": "ä {{ x }}",
+        "number": 1.5,
+        "nothing": None,
+        "many": ["a", "b"],
+        "map": {"k": [1]},
+        "report": {"filename": "a.csv", "content": "x,y\r\n"},
+        "picture": {
+            "filename": "p.png",
+            "content_b64": b64encode(b"\x89PNG\xff\0").decode(),
+            "content_type": "image/png",
+        },
+        "data": [
+            {"filename": "d.json", "content": {"a": 1}},
+            {"filename": "e", "content": "{}", "content_type": "x/y"},
+        ],
+    }
+    multipart = {"Content-Type": "multipart/form-data"}
+    made = prepared(method="POST", headers=multipart, body=body)
+    assert parts_of(made) == [
+        ("text", None, "text/plain", "ä {{ x }}".encode()),
+        ("number", None, "text/plain", b"1.5"),
+        ("many", None, "text/plain", b"a"),
+        ("many", None, "text/plain", b"b"),
+        ("map", None, "text/plain", b'{"k":[1]}'),
+        ("report", "a.csv", "text/plain", b"x,y\r\n"),
+        ("picture", "p.png", "image/png", b"\x89PNG\xff\0"),
+        ("data", "d.json", "application/octet-stream", b'{"a":1}'),
+        ("data", "e", "x/y", b"{}"),
+    ]
+    assert prepared(method="POST", headers=multipart, body=body).content == made.content
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"filename": "a", "text": "b"},
+        {"filename": "a", "content_b64": "%"},
+        {"filename": "a", "content": "b", "content_type": "a/b\r\nx: y"},
+    ],
+)
+def test_a_file_that_is_none(file: dict[str, object]) -> None:
+    with pytest.raises(CallFailed):
+        prepared(method="POST", headers={"content-type": "multipart/form-data"}, body={"f": file})
+
+
+def test_no_name_ends_a_line() -> None:
+    made = prepared(
+        headers={"content-type": "multipart/form-data"}, body={'a"\r\nb': {"filename": 'c"\nd', "content": ""}}
+    )
+    assert b'name="a%22%0D%0Ab"; filename="c%22%0Ad"' in (made.content or b"")

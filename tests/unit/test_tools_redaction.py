@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote, quote_plus, urlencode
@@ -35,6 +36,11 @@ FORMS = [
     repr(SECRET),
     repr({"p": [SECRET]}),
     SECRET.encode().hex(),
+    SECRET.encode().hex().upper(),
+    SECRET.encode().decode("latin-1"),
+    html.escape(SECRET),
+    "p%c3%a4$$%20%22w\\ord%22/+%0a?",
+    json.dumps(json.dumps(json.dumps(SECRET))),
     b64encode(SECRET.encode()).decode(),
     urlsafe_b64encode(SECRET.encode()).decode(),
     *(b64encode(b"x" * before + SECRET.encode() + b"yz").decode() for before in range(1, 5)),
@@ -76,3 +82,9 @@ def test_a_value_too_short_to_hide_is_left_alone() -> None:
 def test_nothing_known_nothing_changed() -> None:
     value: Json = {"a": ["x"]}
     assert Redactor().value(value) is value
+
+
+def test_the_lines_of_a_secret_of_several_lines() -> None:
+    made = Redactor()
+    made.learn("-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w\nshort\n-----END KEY-----\n")
+    assert made.text("at MIIEvQIBADANBgkqhkiG9w, short -----BEGIN KEY-----") == f"at {MASK}, short -----BEGIN KEY-----"
