@@ -92,7 +92,8 @@ def review(
     kept = [one for one in found if not _suppressed(one, suppressions)]
     for suppression in suppressions:
         troubles += _judge(suppression, path, commented, kinds, active)
-    left = [one for one in troubles if not _suppressed(one, suppressions)]
+    named = [suppression for suppression in suppressions if suppression.entries]
+    left = [one for one in troubles if not _suppressed(one, named)]
     return Reviewed((*kept, *left), len(found) + len(troubles) - len(kept) - len(left))
 
 

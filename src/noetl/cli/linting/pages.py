@@ -11,15 +11,17 @@ from noetl.compiler.linting.selection import family
 from noetl.diagnostics import Kind, Severity
 
 FOLDER: Final = "check_pages"
-_ROW: Final = re.compile(r"^\| \[?(NTL\d{3})\]?(?:\([^)]*\))? \| ([a-z0-9-]+) \| (\w+) \| (.*) \|$", re.MULTILINE)
+_ROW: Final = re.compile(
+    r"^\| \[?(NTL\d{3})\]?(?:\([^)]*\))? \| ([a-z0-9-]+) \| (\w+)(, off by default)? \| (.*) \|$", re.MULTILINE
+)
 
 
 @cache
 def kinds() -> dict[str, Kind]:
     """Every kind, by its code and by its name, as the index of the pages has it."""
     found: dict[str, Kind] = {}
-    for code, name, severity, summary in _ROW.findall(_text("README.md") or ""):
-        found[code] = found[name] = Kind(code, name, Severity(severity), summary)
+    for code, name, severity, off, summary in _ROW.findall(_text("README.md") or ""):
+        found[code] = found[name] = Kind(code, name, Severity(severity), summary, not off)
     return found
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from noetl.compiler.linting.selection import Selection, family
-from noetl.diagnostics import Diagnostic, Kind, Severity, in_order
+from noetl.diagnostics import FAMILIES, Diagnostic, Kind, Severity, in_order
 from noetl.errors import UsageError
 
 from .analysis import Analysis, Question
@@ -17,8 +17,8 @@ from .settings import Settings
 if TYPE_CHECKING:
     from noetl.compiler.linting import baseline
 
-_TARGETS: Final = "5"
-"""The first digit of the family that only a target is asked about."""
+_YAML, _TARGETS = FAMILIES[0], FAMILIES[5]
+"""The family of what is no YAML, and the one that only a target is asked about."""
 
 
 class Review:
@@ -83,12 +83,12 @@ class Review:
         selection = self._selection.without(self._settings.ignored_in(found.path))
 
         def shows(one: Diagnostic) -> bool:
-            # Where a text cannot be read, whatever else was selected is not known either.
-            broken = not found.whole and one.severity is Severity.ERROR
+            # What keeps a text from being read hides what was selected: it is told, too.
+            broken = one.severity is Severity.ERROR and (not found.whole or family(one.code) == _YAML)
             return selection.shows(one.kind) or (broken and Selection((one.code,), selection.ignore).shows(one.kind))
 
         def active(kind: Kind) -> bool:
-            asked = kind.code[3:4] != _TARGETS or self._question.target is not None
+            asked = family(kind.code) != _TARGETS or self._question.target is not None
             return found.whole and asked and selection.shows(kind)
 
         chosen = [one for one in found.diagnostics if shows(one)]
@@ -167,5 +167,5 @@ def write_whole(path: str, data: bytes) -> None:
     except OSError as error:
         raise UsageError(f'cannot write "{path}": {error.strerror}') from error
     finally:
-        if os.path.exists(fresh):
+        if os.path.isfile(fresh):
             os.unlink(fresh)

@@ -1,6 +1,6 @@
 """Findings as SARIF 2.1.0, which GitHub code scanning and other collectors read.
 
-`schema/sarif-2.1.0-part.json` is the part of the format that is written here.
+`tests/golden/sarif/part.json` is the part of the format that is written here.
 """
 
 from __future__ import annotations
