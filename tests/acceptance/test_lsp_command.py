@@ -95,9 +95,10 @@ def test_an_unknown_request_is_refused_and_the_next_one_answered(client: Client)
     assert client.open(TEXT) == []
 
 
-def test_a_document_that_is_not_open_has_no_answers(client: Client) -> None:
-    assert client.at("hover", 0, 0) is None
-    assert labels(client.at("completion", 0, 0)) == []
+def test_a_document_that_is_not_open_has_no_answers() -> None:
+    with started() as client:
+        assert client.at("hover", 0, 0) is None
+        assert labels(client.at("completion", 0, 0)) == []
 
 
 # -- findings --------------------------------------------------------------------------------------------------------

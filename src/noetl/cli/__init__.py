@@ -20,7 +20,19 @@ from typer.core import TyperCommand, TyperGroup
 import noetl
 from noetl.errors import InternalError, NoetlError, UsageError
 
-COMMANDS: Final[tuple[str, ...]] = ("lint", "run", "why", "replay", "resume", "events", "compile", "conform", "schema", "lsp")
+COMMANDS: Final[tuple[str, ...]] = (
+    "init",
+    "lint",
+    "run",
+    "why",
+    "replay",
+    "resume",
+    "events",
+    "compile",
+    "conform",
+    "schema",
+    "lsp",
+)
 """The commands, in the order of the help."""
 
 OK: Final = 0
