@@ -15,11 +15,12 @@ from noetl.compiler.ir import Json
 class Rows:
     """A list of which this is one state."""
 
-    __slots__ = ("_buffer", "_length")
+    __slots__ = ("_buffer", "_length", "_told")
 
     def __init__(self, buffer: list[Json], length: int) -> None:
         self._buffer = buffer
         self._length = length
+        self._told: list[Json] | None = None
 
     @classmethod
     def of(cls, items: Sequence[Json]) -> Rows:
@@ -37,8 +38,10 @@ class Rows:
         return Rows(self._buffer, end)
 
     def plain(self) -> list[Json]:
-        """The list, as a copy of its own."""
-        return self._buffer[: self._length]
+        """The list, which later states do not change; made once for all who ask."""
+        if self._told is None:
+            self._told = self._buffer[: self._length]
+        return self._told
 
     def __eq__(self, other: object) -> bool:
         return self.plain() == (other.plain() if isinstance(other, Rows) else other)
@@ -49,9 +52,10 @@ class Rows:
 class Entries:
     """A map of which this is one state."""
 
-    __slots__ = ("_buffer", "_length", "_order")
+    __slots__ = ("_buffer", "_length", "_order", "_told")
 
     def __init__(self, buffer: dict[str, Json], order: list[str], length: int) -> None:
+        self._told: dict[str, Json] | None = None
         self._buffer = buffer
         self._order = order
         self._length = length
@@ -76,10 +80,10 @@ class Entries:
         return behind == list(entries) and all(self._buffer[name] is value for name, value in entries.items())
 
     def plain(self) -> dict[str, Json]:
-        """The map, as a copy of its own."""
-        if self._length == len(self._order):
-            return dict(self._buffer)
-        return {name: self._buffer[name] for name in self._order[: self._length]}
+        """The map, which later states do not change; made once for all who ask."""
+        if self._told is None:
+            self._told = {name: self._buffer[name] for name in self._order[: self._length]}
+        return self._told
 
     def __eq__(self, other: object) -> bool:
         return self.plain() == (other.plain() if isinstance(other, Entries) else other)
