@@ -327,7 +327,7 @@ class Run:
 
     def _release(self, turn: Turn, packet: Packet) -> None:
         self._fanned_out = True
-        self.released += self._tokens(turn.transitions or [], turn.index, packet)
+        self.released += self._tokens(turn, turn.transitions or [], packet)
 
     # -- leaving -----------------------------------------------------------------------------------------------------
 
@@ -344,7 +344,7 @@ class Run:
             packet.gave(self.key, self.step.name, result, apart=self._fanned_out)
         if len(leaving) != 1:
             packet.close()
-        tokens = tuple(self._tokens(leaving, turn.index, packet))
+        tokens = tuple(self._tokens(turn, leaving, packet))
         return RunEnd(record, tokens, poisons=ending.status == "failed" and not ending.dead_path)
 
     def _record(self, ending: _Ending, result: Result | None) -> RunRecord:
@@ -367,11 +367,11 @@ class Run:
             iterations=iterations,
         )
 
-    def _tokens(self, leaving: Sequence[Transition], index: int, packet: Packet) -> list[Released]:
+    def _tokens(self, turn: Turn, leaving: Sequence[Transition], packet: Packet) -> list[Released]:
         """One token for each transition; where there are several, none changes the history of another."""
         tokens: list[Released] = []
         for edge, args, error in leaving:
             history = packet if len(leaving) == 1 else packet.shared()
-            tokens.append((edge, Token(self.key.child(index, edge.entry), edge.target, args, error, history)))
-            self._turn.emit("transition", {"target": edge.target, "args": args, "key": tokens[-1][1].key.identity()})
+            tokens.append((edge, Token(self.key.child(turn.index, edge.entry), edge.target, args, error, history)))
+            turn.emit("transition", {"target": edge.target, "args": args, "key": tokens[-1][1].key.identity()})
         return tokens
