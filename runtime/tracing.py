@@ -53,6 +53,8 @@ class Moment:
 class Hop:
     """A transition."""
 
+    number: int
+    """Which one of the execution it was."""
     source: str
     key: Key
     """Of the run that it left."""
@@ -94,6 +96,7 @@ class Tracer:
         self._steps = {step.name: step for step in workflow.steps}
         self._wanted = wanted
         self._pending: dict[str, list[Hop]] = {}
+        self._hops = 0
         self._fixed: dict[_Lane, ir.Rule] = {}
         self._calls: dict[_Lane, tuple[int | None, int | None]] = {}
         self._moments: dict[_Lane, Moment] = {}
@@ -111,7 +114,7 @@ class Tracer:
                 if id(hop) not in found:
                     found[id(hop)] = hop
                     open_runs.append(self.runs[hop.source, hop.key])
-        return sorted(found.values(), key=lambda hop: (hop.key, hop.iteration or 0))
+        return sorted(found.values(), key=lambda hop: (hop.key, hop.number))
 
     def listen(self, event: Event) -> None:
         """Hear an event."""
@@ -142,7 +145,8 @@ class Tracer:
     def _leave(self, step: str, key: Key, event: Event) -> None:
         target, token = str(event.data["target"]), str(event.data["key"])
         rule = self._fixed.get((key, event.iteration))
-        hop = Hop(step, key, event.iteration, target, token, event.data["args"], rule)
+        self._hops += 1
+        hop = Hop(self._hops, step, key, event.iteration, target, token, event.data["args"], rule)
         self._pending.setdefault(target, []).append(hop)
 
     def _within(self, run: Traced, event: Event) -> None:

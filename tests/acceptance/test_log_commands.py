@@ -1,0 +1,498 @@
+"""`noetl run` with its log, and `why`, `replay`, `resume` and `events`, which read it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from noetl import schema
+from noetl.cli import main
+from noetl.compiler.ir import Json
+from noetl.conformance.probe import Probe, Seen
+
+NOETL = str(Path(sys.executable).with_name("noetl"))
+HEAD = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: routes}\n"
+ROUTES = f"""{HEAD}
+workload: {{limit: 3}}
+workflow:
+  - step: start
+    tool: {{kind: python, args: {{n: 4}}, code: "result = dict(n=n)"}}
+    case:
+      - when: "{{{{ event.name == 'call.done' and response.n > 5 }}}}"
+        then: [{{next: [{{step: big}}]}}]
+      - when: "{{{{ event.name == 'call.done' and response.n > workload.limit and response.none is undefined }}}}"
+        then: [{{next: [{{step: small, args: {{x: 1}}}}]}}]
+      - when: "{{{{ event.name == 'call.done' }}}}"
+        then: [{{next: [{{step: big}}]}}]
+  - step: big
+  - step: small
+    tool: {{kind: python, code: "raise ValueError('no')"}}
+    case:
+      - when: "{{{{ error.type == 'ValueError' and event.name == 'call.error' }}}}"
+        then: [{{retry: {{max_attempts: 2, initial_delay: 0}}}}]
+      - when: "{{{{ event.name == 'call.done' and response }}}}"
+        then: [{{next: [{{step: big}}]}}]
+"""
+Streams: TypeAlias = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "routes.yaml").write_text(ROUTES, encoding="utf-8")
+
+
+def noetl(streams: Streams, *arguments: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command in this process."""
+    streams.readouterr()
+    code = main(arguments)
+    out, err = streams.readouterr()
+    return code, out, err
+
+
+def write(name: str, workflow: str) -> str:
+    Path(name).write_text(f"{HEAD}workflow:\n{workflow}", encoding="utf-8")
+    return name
+
+
+def test_a_run_leaves_a_log_that_only_its_owner_reads(capsys: Streams) -> None:
+    assert noetl(capsys, "run", "routes.yaml", "-q")[0] == 1
+    folder = Path(".noetl")
+    assert (folder / ".gitignore").read_text() == "*\n"
+    assert folder.stat().st_mode & 0o077 == 0
+    assert (folder / "log.sqlite").stat().st_mode & 0o077 == 0
+    assert noetl(capsys, "events")[0] == 0
+
+
+def test_no_log_keeps_nothing(capsys: Streams) -> None:
+    noetl(capsys, "run", "routes.yaml", "-q", "--no-log")
+    assert not Path(".noetl").exists()
+    code, out, err = noetl(capsys, "events")
+    assert (code, out) == (2, "")
+    assert 'there is no log ".noetl/log.sqlite"' in err
+
+
+def test_the_log_is_where_it_is_said(capsys: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
+    noetl(capsys, "run", "routes.yaml", "-q", "--log", "kept/a.sqlite")
+    monkeypatch.setenv("NOETL_LOG", "kept/a.sqlite")
+    assert noetl(capsys, "replay")[0] == 0
+    assert not Path(".noetl").exists()
+
+
+def test_a_log_that_cannot_be_kept_is_said_before_anything_runs(capsys: Streams) -> None:
+    Path("file").write_text("x")
+    code, out, err = noetl(capsys, "run", "routes.yaml", "--log", "file/log.sqlite")
+    assert (code, out) == (2, "")
+    assert 'cannot open the log "file/log.sqlite"' in err
+    assert "--no-log keeps none" in err
+    Path("other.sqlite").write_text("this is no database, whatever it is called" * 10)
+    assert "file is not a database" in noetl(capsys, "run", "routes.yaml", "--log", "other.sqlite")[2]
+
+
+def test_a_failure_is_shown_with_its_line_and_a_way_to_learn_more(capsys: Streams) -> None:
+    code, _, err = noetl(capsys, "run", "routes.yaml", "--execution-id", "one")
+    assert code == 1
+    assert err.endswith(
+        'routes.yaml:17:11: step "small" failed with ValueError: no\n'
+        "   |\n17 |   - step: small\n   |           ^~~~~\n"
+        '  hint: noetl why "small" --execution one\n'
+    )
+
+
+def test_why_tells_the_way_to_a_step_and_the_rules_with_their_values(capsys: Streams) -> None:
+    noetl(capsys, "run", "routes.yaml", "-q", "--execution-id", "one")
+    code, out, _ = noetl(capsys, "why", "small")
+    assert code == 0
+    assert out == (
+        "execution one: failed\n"
+        'step "small" at routes.yaml:17:11: 1 run\n'
+        "\n"
+        'run 0.0 of step "small": failed\n'
+        "  error ValueError: no\n"
+        '  start (-) -> small (0.0): rule 1 at routes.yaml:12:9, args {"x": 1}\n'
+        "  step.enter\n"
+        "  call.error, call 1, attempt 1 (failed)\n"
+        "    rule 0 at routes.yaml:20:9 fired: when error.type == 'ValueError' and event.name == 'call.error'\n"
+        "      its value is true\n"
+        '      error.type is "ValueError"\n'
+        '      event.name is "call.error"\n'
+        "  call.error, call 1, attempt 2 (failed)\n"
+        "    rule 0 at routes.yaml:20:9 was exhausted: when error.type == 'ValueError' and event.name == 'call.error'\n"
+        "      its value is true\n"
+        '      error.type is "ValueError"\n'
+        '      event.name is "call.error"\n'
+        "  call.done, call 1, attempt 2 (failed)\n"
+        "    rule 1 at routes.yaml:22:9 did not fire: when event.name == 'call.done' and response\n"
+        "      the value of `when` is undefined\n"
+        '      event.name is "call.done"\n'
+        "      response is undefined\n"
+        "  step.exit, call 1, attempt 2 (failed)\n"
+    )
+
+
+def test_why_tells_of_a_step_that_did_not_run_what_was_decided_before_it(capsys: Streams) -> None:
+    noetl(capsys, "run", "routes.yaml", "-q")
+    code, out, _ = noetl(capsys, "why", "big")
+    assert code == 0
+    assert 'step "big" at routes.yaml:16:11: no runs\n' in out
+    assert '  step "start" leads to it: 1 run\n' in out
+    assert "    rule 0 at routes.yaml:10:9 did not fire: when event.name == 'call.done' and response.n > 5\n" in out
+    assert "      response.n is 4\n" in out
+    assert "      workload.limit is 3\n      response.none is undefined\n" in out
+    assert "    rule 2 at routes.yaml:14:9 not looked at: a rule before it fired\n" in out
+
+
+def test_why_as_json(capsys: Streams) -> None:
+    noetl(capsys, "run", "routes.yaml", "-q", "--execution-id", "one")
+    code, out, _ = noetl(capsys, "why", "small", "--json", "--execution", "on", "--key", "0.0")
+    told = json.loads(out)
+    assert (code, told["execution"], told["step"], told["status"]) == (0, "one", "small", "failed")
+    (run,) = told["runs"]
+    assert run["led"] == [
+        {
+            "step": "start",
+            "key": "-",
+            "iteration": None,
+            "target": "small",
+            "token": "0.0",
+            "args": {"x": 1},
+            "rule": 1,
+            "line": 12,
+        }
+    ]
+    verdicts = [(e["name"], e["attempt"], [(r["rule"], r["verdict"]) for r in e["rules"]]) for e in run["events"]]
+    assert verdicts == [
+        ("step.enter", None, []),
+        ("call.error", 1, [(0, "fired")]),
+        ("call.error", 2, [(0, "exhausted")]),
+        ("call.done", 2, [(1, "false")]),
+        ("step.exit", 2, []),
+    ]
+    assert noetl(capsys, "why", "small", "--key", "9.9")[0] == 2
+
+
+def test_why_of_a_step_that_is_not_there_and_of_a_poisoned_join(capsys: Streams) -> None:
+    noetl(capsys, "run", "routes.yaml", "-q")
+    code, _, err = noetl(capsys, "why", "smal")
+    assert (code, err) == (2, 'noetl: error: the playbook has no step "smal"; did you mean "small"?\n')
+    write(
+        "poison.yaml",
+        "  - step: start\n    next: [bad, good]\n"
+        "  - step: bad\n    case: [{when: true, then: [{fail: {message: x}}]}]\n    next: end\n"
+        "  - step: good\n    next: end\n  - step: end\n",
+    )
+    noetl(capsys, "run", "poison.yaml", "-q")
+    assert 'it never fires: step "bad", which can reach it, failed (RUN-6)' in noetl(capsys, "why", "end")[1]
+
+
+def test_why_shows_all_that_a_join_has_taken(capsys: Streams) -> None:
+    write(
+        "join.yaml",
+        "  - step: start\n    next: [left, right]\n"
+        "  - step: left\n    loop: {in: [1, 2], iterator: i, mode: parallel}\n"
+        "    case: [{when: \"{{ event.name == 'step.exit' and i > 0 }}\", then: [{next: [{step: end}]}]}]\n"
+        "  - step: right\n    next: end\n  - step: end\n",
+    )
+    noetl(capsys, "run", "join.yaml", "-q")
+    (run,) = json.loads(noetl(capsys, "why", "end", "--json")[1])["runs"]
+    assert [(h["step"], h["iteration"], h["target"], h["token"]) for h in run["led"]] == [
+        ("start", None, "left", "0.0"),
+        ("start", None, "right", "0.1"),
+        ("left", 0, "end", "0.0/0.0"),
+        ("left", 1, "end", "0.0/1.0"),
+        ("right", None, "end", "0.1/0.0"),
+    ]
+
+
+def test_replay_makes_the_same_events_again(capsys: Streams) -> None:
+    noetl(capsys, "run", "routes.yaml", "-q", "--execution-id", "one")
+    Path("routes.yaml").unlink()
+    code, out, _ = noetl(capsys, "replay")
+    assert code == 0
+    assert out.splitlines()[-1] == "one: failed; 3 replies made 21 events, all as they were kept"
+    told = json.loads(noetl(capsys, "replay", "--json")[1])
+    assert (told["same"], told["status"], told["replies"], told["differences"]) == (True, "failed", 3, [])
+    assert told["outcome"]["error"]["type"] == "ValueError"
+
+
+def test_replay_tells_what_is_not_the_same(capsys: Streams) -> None:
+    noetl(capsys, "run", "routes.yaml", "-q", "--execution-id", "one")
+    with sqlite3.connect(".noetl/log.sqlite") as connection:
+        connection.execute("UPDATE noetl_event SET step = 'other' WHERE position = 2")
+        connection.execute("INSERT INTO noetl_event VALUES ('one', 99, 't', 'log', NULL, NULL, NULL, '{}')")
+    connection.close()
+    code, out, _ = noetl(capsys, "replay")
+    assert code == 1
+    assert 'event 2 was kept as {"execution": "one", "position": 2,' in out
+    assert "      and made again as null" in out
+    assert "2 differ" in out
+
+
+def test_events_are_lines_of_json_with_the_shape_of_their_schema(capsys: Streams) -> None:
+    noetl(capsys, "run", "routes.yaml", "-q", "--execution-id", "one")
+    code, out, _ = noetl(capsys, "events", "--json")
+    assert code == 0
+    events = [json.loads(line) for line in out.splitlines()]
+    assert [e["position"] for e in events] == list(range(1, len(events) + 1))
+    assert [(e["name"], e["step"]) for e in events[:3]] == [
+        *(("workflow.start", None), ("step.enter", "start"), ("call.start", "start")),
+    ]
+    validator = Draft202012Validator(schema.load("event"))
+    for event in events:
+        validator.validate(event)
+    shown = noetl(capsys, "events")[1].splitlines()
+    assert len(shown) == len(events)
+    assert shown[1].split()[1:4] == ["start", "step.enter", "-"]
+
+
+def held(gate: threading.Event) -> Callable[[Seen], dict[str, object]]:
+    """An answer that comes when the gate is opened."""
+
+    def answer(seen: Seen) -> dict[str, object]:
+        gate.wait(60)
+        return {"json": {"label": seen.label}}
+
+    return answer
+
+
+def test_events_are_followed_while_they_come(capsys: Streams) -> None:
+    gate = threading.Event()
+    with Probe({"slow": held(gate)}) as probe:
+        write(
+            "slow.yaml",
+            f"  - step: start\n    tool: {{kind: http, url: '{probe.url}/slow'}}\n    next: end\n  - step: end\n",
+        )
+        started = subprocess.Popen([NOETL, "run", "slow.yaml", "-q", "--execution-id", "slow"], stdout=subprocess.PIPE)
+        while not probe.to("slow"):
+            time.sleep(0.01)
+        seen: list[str] = []
+        asked = subprocess.Popen([NOETL, "events", "-f", "--json"], stdout=subprocess.PIPE, text=True)
+        assert asked.stdout is not None
+        for line in asked.stdout:
+            seen.append(json.loads(line)["name"])
+            if seen[-1] == "call.start":
+                assert probe.to("slow")[0].answered is None  # it is told while it goes on
+                gate.set()
+        started.communicate()
+        asked.communicate()
+    assert (seen[0], seen[-1]) == ("workflow.start", "workflow.end")
+    assert asked.returncode == 0
+
+
+def killed_in(label: str, file: str, probe: Probe) -> None:
+    """Run a playbook and kill the process while a request is under way."""
+    started = subprocess.Popen([NOETL, "run", file, "-q", "--execution-id", "killed"], stdout=subprocess.PIPE)
+    while not probe.to(label):
+        time.sleep(0.01)
+    time.sleep(0.3)
+    started.kill()
+    started.communicate()
+
+
+def test_resume_goes_on_with_the_text_and_the_payload_of_the_log(capsys: Streams) -> None:
+    with Probe({"first": [{"json": 1}], "second": [{"hang": True}, {"json": 2}]}) as probe:
+        url = "idempotency_key: true, url: '{{ workload.probe }}"
+        file = write(
+            "slow.yaml",
+            f"  - step: start\n    tool: {{kind: http, {url}/first'}}\n    next: second\n"
+            f"  - step: second\n    tool: {{kind: http, {url}/second'}}\n"
+            "    case: [{when: true, then: [{result: {from: '[start.data, response.data]'}}]}]\n",
+        )
+        Path(file).write_text(Path(file).read_text() + f"workload: {{probe: '{probe.url}'}}\n", encoding="utf-8")
+        killed_in("second", file, probe)
+        assert json.loads(noetl(capsys, "replay", "--json")[1])["status"] is None
+        followed = noetl(capsys, "events", "--follow", "--json")
+        assert json.loads(followed[1].splitlines()[-1])["name"] == "call.start"
+        assert "noetl resume goes on with it" in followed[2]
+        Path(file).write_text("broken: [", encoding="utf-8")
+        code, out, err = noetl(capsys, "resume", "-q")
+        assert (code, json.loads(out)) == (0, [1, 2]), err
+        keys = [request.headers["idempotency-key"] for request in probe.to("second")]
+        assert keys == ["killed:0.0:0:1:1"] * 2
+        assert len(probe.to("first")) == 1
+    assert noetl(capsys, "replay")[0] == 0
+    code, _, err = noetl(capsys, "resume")
+    assert (code, err) == (
+        2,
+        'noetl: error: execution "killed" has ended with status completed; nothing is left to do\n',
+    )
+
+
+def test_an_execution_that_is_running_cannot_be_resumed(capsys: Streams) -> None:
+    gate = threading.Event()
+    with Probe({"slow": held(gate)}) as probe:
+        file = write("slow.yaml", f"  - step: start\n    tool: {{kind: http, url: '{probe.url}/slow'}}\n")
+        started = subprocess.Popen([NOETL, "run", file, "-q", "--execution-id", "here"], stdout=subprocess.PIPE)
+        while not probe.to("slow"):
+            time.sleep(0.01)
+        code, _, err = noetl(capsys, "resume")
+        assert (code, err) == (2, 'noetl: error: execution "here" is being run by another process\n')
+        gate.set()
+        started.communicate()
+        assert started.returncode == 0
+        assert len(probe.to("slow")) == 1
+
+
+def test_an_id_is_given_once(capsys: Streams) -> None:
+    noetl(capsys, "run", "routes.yaml", "-q", "--execution-id", "one")
+    code, out, err = noetl(capsys, "run", "routes.yaml", "-q", "--execution-id", "one")
+    assert (code, out) == (2, "")
+    assert 'execution "one" is in the log already; noetl resume goes on with it' in err
+    assert noetl(capsys, "run", "routes.yaml", "--execution-id", "a:b")[0] == 2
+
+
+def test_mocked_executions_are_kept_and_resumed_as_such(capsys: Streams) -> None:
+    Path("m.yaml").write_text("{format: 1, outcomes: [{step: start, response: {n: 9}}]}", encoding="utf-8")
+    code, out, err = noetl(capsys, "run", "routes.yaml", "-q", "--json", "--mock", "m.yaml")
+    assert code == 0, err
+    assert [run["step"] for run in json.loads(out)["runs"]] == ["start", "big"]
+    assert "rule 0 at routes.yaml:10:9 fired" in noetl(capsys, "why", "start")[1]
+    with sqlite3.connect(".noetl/log.sqlite") as connection:
+        connection.execute("UPDATE noetl_execution SET status = NULL")
+    connection.close()
+    code, _, err = noetl(capsys, "resume")
+    assert code == 2
+    assert "takes its outcomes from a file; say which with --mock" in err
+    assert noetl(capsys, "resume", "-q", "--mock", "m.yaml")[0] == 0
+
+
+def test_what_a_mock_lacks_fails_clearly_or_runs_for_real(capsys: Streams) -> None:
+    Path("m.yaml").write_text("{format: 1, outcomes: [{step: small, response: 1}]}", encoding="utf-8")
+    code, out, err = noetl(capsys, "run", "routes.yaml", "--mock", "m.yaml")
+    assert (code, out) == (2, "")
+    assert '"m.yaml" has no outcome for step "start", key -, iteration 0, call 1, attempt 1' in err
+    code, out, _ = noetl(capsys, "run", "routes.yaml", "-q", "--json", "--mock", "m.yaml", "--mock-rest", "real")
+    assert (code, [run["step"] for run in json.loads(out)["runs"]]) == (0, ["start", "small", "big"])
+
+
+def test_what_is_recorded_is_run_again_without_any_tool(capsys: Streams) -> None:
+    with Probe({"item": [{"status": 503}, {"json": {"ok": True}}]}) as probe:
+        file = write(
+            "fetch.yaml",
+            "  - step: start\n    loop: {in: [1, 2], iterator: i}\n"
+            f"    tool: {{kind: http, url: '{probe.url}/item'}}\n"
+            "    case: [{when: '{{ error.status == 503 }}', then: [{retry: {initial_delay: 0}}]}]\n"
+            "    sink: {tool: {kind: python, args: {d: 1}, code: 'result = d'}}\n",
+        )
+        first = json.loads(noetl(capsys, "run", file, "-q", "--json", "--record", "kept.json")[1])
+        count = len(probe.requests)
+    again = json.loads(noetl(capsys, "run", file, "-q", "--json", "--mock", "kept.json")[1])
+    assert again == first
+    assert count == 3
+    assert not Path("kept.json.part").exists()
+
+
+def test_until_stops_when_the_step_has_run(capsys: Streams) -> None:
+    with Probe() as probe:
+        first, second, third = (f"    tool: {{kind: http, url: '{probe.url}/{label}'}}\n" for label in "abc")
+        file = write(
+            "steps.yaml",
+            f"  - step: start\n{first}    next: b\n  - step: b\n{second}    next: c\n  - step: c\n{third}",
+        )
+        code, out, _ = noetl(capsys, "run", file, "-q", "--json", "--until", "b")
+        told = json.loads(out)
+        assert (code, told["status"], [run["step"] for run in told["runs"]]) == (0, "cancelled", ["start", "b"])
+        assert [request.label for request in probe.requests] == ["a", "b"]
+        assert noetl(capsys, "replay")[0] == 0
+    code, _, err = noetl(capsys, "run", file, "--until", "d")
+    assert (code, err) == (2, 'noetl: error: --until names step "d", which is not there; steps: "b", "c", "start"\n')
+    assert noetl(capsys, "run", "routes.yaml", "-q", "--until", "small")[0] == 1
+
+
+def test_a_deadline_cancels(capsys: Streams) -> None:
+    with Probe({"slow": [{"hang": True}]}) as probe:
+        file = write("slow.yaml", f"  - step: start\n    tool: {{kind: http, url: '{probe.url}/slow'}}\n")
+        code, out, err = noetl(capsys, "run", file, "--json", "--deadline", "0.5")
+        assert (code, json.loads(out)["status"]) == (1, "cancelled")
+        assert "slow.yaml: cancelled: it was not finished by its deadline\n" in err
+        code, out, _ = noetl(capsys, "run", file, "--json", "-q", "--deadline", "2020-01-01T00:00:00Z")
+        assert (code, json.loads(out)["status"]) == (1, "cancelled")
+        assert len(probe.requests) == 1
+        assert noetl(capsys, "replay")[0] == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_cancel_cleanly(capsys: Streams, number: signal.Signals, code: int) -> None:
+    with Probe({"slow": [{"hang": True}]}) as probe:
+        file = write(
+            "slow.yaml", f"  - step: start\n    tool: {{kind: http, url: '{probe.url}/slow'}}\n    next: end\n"
+        )
+        started = subprocess.Popen(
+            [NOETL, "run", file, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        while not probe.to("slow"):
+            time.sleep(0.01)
+        started.send_signal(number)
+        out, err = started.communicate(timeout=60)
+    assert (started.returncode, json.loads(out)["status"]) == (code, "cancelled")
+    assert "Traceback" not in err
+    assert noetl(capsys, "replay")[0] == 0
+
+
+def test_sub_playbooks_are_in_the_log(capsys: Streams) -> None:
+    Path("below").mkdir()
+    child = f"{HEAD.replace('name: routes', 'name: child, path: child')}workflow:\n  - step: start\n"
+    Path("below/child.yaml").write_text(
+        f"{child}    tool: {{kind: python, code: 'result = 7'}}\n    next: last\n  - step: last\n", encoding="utf-8"
+    )
+    file = write("main.yaml", "  - step: start\n    tool: {kind: playbook, path: child, return_step: start}\n")
+    code, out, err = noetl(capsys, "run", file, "-q", "--playbooks", "below", "--execution-id", "main")
+    assert (code, out) == (0, "7\n"), err
+    with sqlite3.connect(".noetl/log.sqlite") as connection:
+        ((child_id,),) = connection.execute("SELECT id FROM noetl_execution WHERE parent = 'main:-:0:1:1'").fetchall()
+    connection.close()
+    assert json.loads(noetl(capsys, "replay", "--json")[1])["execution"] == "main"
+    assert json.loads(noetl(capsys, "replay", "--json", "--execution", child_id)[1])["same"] is True
+    assert 'resume "main", which called it' in noetl(capsys, "resume", "--execution", child_id)[2]
+
+
+def test_a_credential_is_in_no_log_record_or_event(capsys: Streams) -> None:
+    canary = "canary-7e1f0c2d9b"
+    Path("credentials.yaml").write_text(f"api: {{type: bearer, token: {canary}}}\nplain: {canary}\n", encoding="utf-8")
+
+    def echo(seen: object) -> dict[str, Json]:
+        return {"status": 200, "json": {"told": canary}}
+
+    with Probe({"echo": echo, "down": [{"status": 500, "text": canary}]}) as probe:
+        file = write(
+            "secret.yaml",
+            "  - step: start\n    tool:\n      kind: http\n      auth: api\n      headers: {x: '{{ secret.plain }}'}\n"
+            f"      url: '{probe.url}/echo'\n    next: code\n"
+            "  - step: code\n    tool:\n      kind: python\n      args: {s: '{{ secret.plain }}'}\n"
+            "      code: 'print(s); raise ValueError(s)'\n"
+            "    case: [{when: '{{ error is defined }}', then: [{next: [{step: last}]}]}]\n"
+            f"  - step: last\n    tool: {{kind: http, url: '{probe.url}/down', auth: api}}\n",
+        )
+        run = ["run", file, "--credentials", "credentials.yaml", "--record", "kept.json", "--json"]
+        code, out, err = noetl(capsys, *run)
+        assert code == 1
+        assert probe.to("echo")[0].headers["authorization"] == f"Bearer {canary}"
+        assert probe.to("echo")[0].headers["x"] == canary
+    told = [out, err, *noetl(capsys, "events", "--json")[1:], *noetl(capsys, "why", "code")[1:]]
+    told += noetl(capsys, "replay")[1:]
+    assert all(canary not in text for text in told)
+    Path("credentials.yaml").unlink()
+    for path in Path().rglob("*"):
+        assert path.is_dir() or canary.encode() not in path.read_bytes(), path
+
+
+def test_runs_side_by_side_share_one_log(capsys: Streams) -> None:
+    file = write("pure.yaml", "  - step: start\n    next: end\n  - step: end\n")
+    started = [subprocess.Popen([NOETL, "run", file, "-q"], stdout=subprocess.PIPE) for _ in range(3)]
+    codes = [(process.communicate(timeout=120), process.returncode)[1] for process in started]
+    assert codes == [0, 0, 0]
+    with sqlite3.connect(".noetl/log.sqlite") as connection:
+        ((count,),) = connection.execute("SELECT count(*) FROM noetl_execution WHERE status = 'completed'").fetchall()
+    connection.close()
+    assert count == 3
