@@ -126,7 +126,7 @@ def test_a_kind_without_its_plug_in_is_refused_before_anything_runs(site: Path) 
     refused = noetl(site, "run", "warehouse.yaml", plugged=False)
     assert refused.returncode == 1
     assert "NTL553" in refused.stderr
-    assert "needs a plug-in that runs it" in refused.stderr
+    assert "which needs a plug-in; kinds that run: " in refused.stderr
 
 
 def test_a_plug_in_that_cannot_be_loaded_is_a_failed_call(site: Path) -> None:

@@ -99,8 +99,8 @@ def _prune(folder: str) -> None:
 
 
 def fingerprint(target: str | None) -> str:
-    """What tells this noetl from another: names, sizes and times of its modules, of Python and of the libraries."""
-    told = [sys.version]
+    """What tells this noetl from another: its modules, Python, the libraries, and what is installed beside it."""
+    told = [sys.version, *sorted(_installed())]
     folder = os.path.dirname(os.path.abspath(noetl.__file__))
     told += [f"{name}:{size}:{time}" for name, size, time in sorted(_modules(folder))]
     for library in _LIBRARIES:
@@ -113,6 +113,15 @@ def fingerprint(target: str | None) -> str:
 
         told += [f"{p.name}:{p.dist.version}" for p in entry_points(group="noetl.targets", name=target) if p.dist]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def _installed() -> Iterator[str]:
+    """Names and versions of all packages: any of them may bring a kind of tool (TOO-8)."""
+    for folder in sys.path:
+        try:
+            yield from (name for name in os.listdir(folder or ".") if name.endswith((".dist-info", ".egg-info")))
+        except OSError:
+            continue
 
 
 def _modules(folder: str) -> Iterator[tuple[str, int, int]]:
