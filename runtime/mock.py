@@ -28,13 +28,15 @@ from .ports import Outcome, ResultKind, ToolCall, ToolRunner
 EVENT_LOG: Final = "event_log"
 THROUGH: Final = frozenset({EVENT_LOG, "playbook"})
 """Kinds that need no entry: they reach nothing outside, or only by calls that are asked for in their turn."""
+ANSWERS: Final = ("error", "http", "response")
+"""The keys of an entry of which there is exactly one."""
 _VIEWS: Final[Mapping[str, ResultKind]] = {"http": "http", "postgres": "sql", "duckdb": "sql"}
 _FIRST_FAILURE: Final = 400
 _Count = Annotated[int, Field(ge=1)]
 
 
 class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
 
 class HttpAnswer(_Closed):
@@ -48,6 +50,8 @@ class HttpAnswer(_Closed):
 
 class MockedOutcome(_Closed):
     """One entry. What is left out of the place fits everything; exactly one of response, error and http is given."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in ANSWERS]})
 
     step: str | None = None
     occurrence: _Count | None = None
@@ -75,7 +79,7 @@ class MockedOutcome(_Closed):
 
     @model_validator(mode="after")
     def _one_outcome(self) -> Self:
-        given = [name for name in ("error", "http", "response") if name in self.model_fields_set]
+        given = [name for name in ANSWERS if name in self.model_fields_set]
         if len(given) != 1:
             raise ValueError(f"an entry has one of error, http and response, not {' and '.join(given) or 'none'}")
         if self.error is not None and not isinstance(self.error.get("type"), str):

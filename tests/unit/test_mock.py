@@ -8,7 +8,10 @@ import json
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
+from pydantic import ValidationError
 
+from noetl import schema
 from noetl.compiler.ir import Json
 from noetl.errors import UsageError
 from noetl.runtime.events import Event
@@ -202,6 +205,28 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, text: str, problem: s
         read_outcomes(path)
     assert problem in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def test_the_schema_takes_what_is_read_and_refuses_what_is_not() -> None:
+    validator = Draft202012Validator(schema.load("outcomes"))
+    entries: list[tuple[dict[str, Json], bool]] = [
+        ({"response": None}, True),
+        ({"step": "s", "sink": True, "error": {"type": "T"}}, True),
+        ({"http": {"status": 404}, "delay": 2, "key": "0.0", "iteration": 0, "occurrence": 1}, True),
+        ({}, False),
+        ({"response": 1, "error": {"type": "T"}}, False),
+        ({"response": 1, "call": 0}, False),
+        ({"respons": 1}, False),
+        ({"http": {"status": 1000}}, False),
+    ]
+    for entry, fits in entries:
+        file: dict[str, Json] = {"format": 1, "outcomes": [entry]}
+        assert validator.is_valid(file) is fits, entry
+        if fits:
+            OutcomeFile.model_validate(file)
+        else:
+            with pytest.raises(ValidationError):
+                OutcomeFile.model_validate(file)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

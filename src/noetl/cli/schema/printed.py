@@ -8,6 +8,7 @@ from typing import Final, cast, get_type_hints
 from noetl.conformance.case import Case
 from noetl.diagnostics import Diagnostic, Edit, Fix, Kind, Related, Span
 from noetl.runtime import events
+from noetl.runtime.mock import OutcomeFile
 from noetl.runtime.store.rows import LoggedEvent
 
 from .tool_fields import Schema, ref
@@ -82,6 +83,12 @@ def _closed(found: type) -> Schema:
 def case() -> Schema:
     """A conformance case: `docs/case_format.md` says what it means."""
     made: Schema = Case.model_json_schema(ref_template="#/$defs/{model}")
+    return {name: part for name, part in made.items() if name != "title"}
+
+
+def outcomes() -> Schema:
+    """The outcomes that `noetl run --mock` reads: `docs/running.md` says what they mean."""
+    made: Schema = OutcomeFile.model_json_schema(ref_template="#/$defs/{model}")
     return {name: part for name, part in made.items() if name != "title"}
 
 
