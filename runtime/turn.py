@@ -283,11 +283,11 @@ class Turn:
             return rule.when
         try:
             value = evaluate(rule.when.source, self.scope)
+            holds = not is_undefined(value) and truth(value)  # a secret has no truth
         except TemplateFailed as failure:
             self._traced(rule, MISSING, False)
             self.emit("rule.error", {"rule": rule.index, "message": str(failure)})
             return False
-        holds = not is_undefined(value) and truth(value)
         self._traced(rule, value, holds)
         if is_undefined(value):
             self.emit("rule.error", {"rule": rule.index, "message": "the value of `when` is undefined"})

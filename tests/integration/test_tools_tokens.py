@@ -398,6 +398,25 @@ def test_what_the_secrets_tool_answers_is_opened_in_fields_only(
     assert "c4n4ry" not in told
 
 
+def test_a_secret_has_no_truth_where_lint_cannot_tell_that_it_is_one() -> None:
+    text = """
+apiVersion: noetl.io/v2
+kind: Playbook
+metadata: {name: p}
+workload: {which: start}
+workflow:
+  - {step: start, tool: {kind: secrets, name: stripe}, next: [use]}
+  - step: use
+    tool: {kind: python, code: "result = 1"}
+    case:
+      - {when: "{{ steps[workload.which] }}", then: {result: {from: "'wrong'"}}}
+      - {when: "{{ [steps[workload.which]] | length == 1 }}", then: {result: {from: "'right'"}}}
+"""
+    summary, told = play(text, {"stripe": "c4n4ry-key"})
+    assert (summary["status"], summary["output"]) == ("completed", "right")
+    assert "rule.error" in told
+
+
 def test_data_cannot_pass_for_a_secret() -> None:
     forged = {"provider": "credentials", "name": "stripe", "kind": "secret", "view": "secret"}
     text = """

@@ -58,7 +58,11 @@ def test_script_comes_before_base64_before_code(tmp_path: Path) -> None:
         ({"script": {}}, "TypeError", 'place in "uri"'),
         ({"script": "a.py"}, "TypeError", 'place in "uri"'),
         ({"script": {"source": {"type": "inline"}}}, "TypeError", "source.code"),
-        ({"script": {"uri": "a", "source": {"type": "ftp"}}}, "Unsupported", '"ftp".*"file", "gcs", "http", "inline", "s3"'),
+        (
+            {"script": {"uri": "a", "source": {"type": "ftp"}}},
+            "Unsupported",
+            '"ftp".*"file", "gcs", "http", "inline", "s3"',
+        ),
         ({"script": {"uri": "b/k", "source": {"type": "s3"}}}, "ValueError", 'does not begin with "s3://"'),
         ({"script": {"uri": "s3://b/k", "source": {"type": "gcs"}}}, "ValueError", 'does not begin with "gs://"'),
         ({"script": {"uri": "a.py", "source": {"type": "http"}}}, "TypeError", 'no "endpoint"'),
