@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -56,7 +57,8 @@ class DuckdbCall:
         self._stopped.set()
         connection = self._connection
         if connection is not None:
-            connection.interrupt()
+            with suppress(duckdb.Error):  # it has been closed just now
+                connection.interrupt()
 
     def run(self) -> Outcome:
         """The outcome; CallFailed where a statement fails, and then nothing of the call has happened."""
@@ -80,7 +82,7 @@ class DuckdbCall:
                 connection.execute("SET TimeZone = 'UTC'")
                 return connection
             except duckdb.Error as error:
-                if "lock" not in str(error).lower() or time.monotonic() >= deadline or self._stopped.is_set():
+                if "set lock on file" not in str(error) or time.monotonic() >= deadline or self._stopped.is_set():
                     raise CallFailed("ConnectionFailed", _message(error)) from None
                 time.sleep(_LOCK_STEP)
 

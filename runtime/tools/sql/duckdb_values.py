@@ -14,6 +14,7 @@ from duckdb.sqltypes import DuckDBPyType
 
 from noetl.compiler.values import NotSerializable
 
+from ..kind import RESPONSE_BYTES
 from .moments import moment
 from .text import quoted
 
@@ -26,6 +27,8 @@ MOMENTS: Final = frozenset(
         *("timestamp with time zone", "timestamp_ns with time zone"),
     }
 )
+ROWS: Final = 1 + RESPONSE_BYTES // len('{"":0}')
+"""More rows than a response can hold need not be fetched to know that they are too many."""
 TEXTS: Final = MOMENTS | {"interval"}
 """Types that are fetched as text."""
 
@@ -38,7 +41,7 @@ def rows_of(relation: DuckDBPyRelation) -> Iterator[list[object]]:
         relation = relation.project(
             ", ".join(f"CAST({quoted(name)} AS {_readable(known)}) AS {quoted(name)}" for name, known in casts)
         )
-    for row in relation.fetchall():
+    for row in relation.limit(ROWS).fetchall():
         yield [_read(value, known) for value, known in zip(row, types, strict=True)]
 
 

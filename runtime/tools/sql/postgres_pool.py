@@ -61,6 +61,9 @@ class Pool:
                 await connection.execute("BEGIN")
             except psycopg.Error:  # the server has ended the session in the meantime
                 await connection.close()
+            except BaseException:
+                await connection.close()
+                raise
             else:
                 return connection
         return None
@@ -87,10 +90,16 @@ async def _connected(settings: Mapping[str, str]) -> Connection:
             cursor_factory=psycopg.AsyncRawCursor,
             **settings,  # type: ignore[arg-type]  # libpq's own settings, all of them text
         )
-        register(connection)
-        await connection.execute("BEGIN")
     except (psycopg.Error, ValueError) as error:
         raise CallFailed("ConnectionFailed", str(error).strip() or type(error).__name__) from None
+    register(connection)
+    try:
+        await connection.execute("BEGIN")
+    except BaseException as error:
+        await connection.close()
+        if isinstance(error, psycopg.Error):
+            raise CallFailed("ConnectionFailed", str(error).strip()) from None
+        raise
     return connection
 
 
