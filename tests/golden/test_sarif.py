@@ -14,10 +14,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from noetl.cli.linting import pages, sarif
+from noetl.compiler.checks import Check
 from noetl.compiler.frontend import compile_source
 from noetl.diagnostics import Diagnostic, Edit, Fix, Related, Span
 
-from .test_checks import CHECKS, HEAD, Check, fixture
+from .test_checks import CHECKS, HEAD, fixture
 
 FOLDER: Final = Path(__file__).parent / "sarif"
 VALIDATOR: Final = Draft202012Validator(json.loads((FOLDER / "part.json").read_text(encoding="utf-8")))

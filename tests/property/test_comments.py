@@ -38,8 +38,8 @@ def expected(lines: list[str], root: Node) -> tuple[dict[int, int], set[tuple[in
             first = span.column if line == span.line else 1
             inside.setdefault(line, []).append((first, span.end_column if line == span.end_line else 10**9))
     columns: dict[int, int] = {}
-    for number, line in enumerate(lines, 1):
-        signs = [found.start() + 1 for found in SIGN.finditer(line)]
+    for number, written in enumerate(lines, 1):
+        signs = [found.start() + 1 for found in SIGN.finditer(written)]
         outside = [c for c in signs if not any(first <= c < last for first, last in inside.get(number, ()))]
         if outside:
             columns[number] = outside[0]
