@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -232,6 +233,16 @@ def test_the_schema_takes_what_is_read_and_refuses_what_is_not() -> None:
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read the outcomes"):
         read_outcomes(tmp_path / "none.yaml")
+
+
+def test_the_example_of_the_manual_is_read(tmp_path: Path) -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "running.md").read_text(encoding="utf-8")
+    (example,) = [block for block in re.findall(r"```yaml\n(.*?)```", manual, re.DOTALL) if "outcomes:" in block]
+    path = tmp_path / "m.yaml"
+    path.write_text(example, encoding="utf-8")
+    given = Outcomes(read_outcomes(path), "m.yaml")
+    assert [answer(given, request("fetch", attempt=n, kind="http")).error is None for n in (1, 2)] == [False, True]
+    assert [answer(given, request("load", key=key)).error is None for key in ("0.0", "0.1")] == [True, False]
 
 
 def test_yaml_and_json_are_read_alike(tmp_path: Path) -> None:
