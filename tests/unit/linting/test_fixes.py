@@ -27,7 +27,7 @@ def found(*edits: Edit) -> Diagnostic:
         ("ab", [edit(1, 3, 1, 3, "\nx")], "ab\nx"),
         ("ab\n\r\ncd", [edit(3, 1, 3, 1, "x\n")], "ab\n\r\nx\r\ncd"),
         ("ab\r\ncd\r\n", [edit(1, 1, 2, 1, "")], "cd\r\n"),
-        ("\tab", [edit(1, 2, 1, 3, "é😀")], "\té😀b"),
+        ("\tab", [edit(1, 2, 1, 3, "é\U0001f600")], "\té\U0001f600b"),
         ("ab", [edit(1, 2, 1, 9, "x")], "ax"),
         ("ab\nc", [edit(9, 1, 9, 1, "x")], "ab\ncx"),
         ("a\u2028b\u0085c\nd", [edit(1, 5, 1, 6, "x")], "a\u2028b\u0085x\nd"),
