@@ -11,11 +11,12 @@ import os
 import sys
 
 import httpx
+import psycopg
 
 from noetl.cli import driving, main
-from noetl.runtime.store import sqlite
+from noetl.runtime.store import postgres, sqlite
 
-WARM = (httpx, driving, sqlite)
+WARM = (httpx, psycopg, driving, postgres, sqlite)
 """What a run imports is imported once, before the forks."""
 
 

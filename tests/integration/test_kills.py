@@ -13,8 +13,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from noetl.compiler.ir import Json
 from noetl.conformance.judge import differences
@@ -268,16 +270,23 @@ def key_of(request: Seen) -> str:
     return request.headers["idempotency-key"]
 
 
-def test_killed_and_resumed_it_comes_to_the_undisturbed_outcome(forks: Forks, probe: Probe, tmp_path: Path) -> None:
-    place = Place(forks, probe, str(tmp_path / "log.sqlite"))
+@pytest.mark.parametrize(("database", "kills_wanted"), [("sqlite", KILLS), ("postgres", KILLS // 5)])
+def test_killed_and_resumed_it_comes_to_the_undisturbed_outcome(
+    forks: Forks, probe: Probe, tmp_path: Path, request: pytest.FixtureRequest, database: str, kills_wanted: int
+) -> None:
+    log = str(tmp_path / "log.sqlite")
+    if database == "postgres":
+        parts = conninfo_to_dict(request.getfixturevalue("postgres"))
+        log = f"postgresql:///{parts.pop('dbname')}?{urlencode(parts)}"
+    place = Place(forks, probe, log)
     usual, _ = place.undisturbed("first")
     assert usual.summary["status"] == "completed"
     _, seconds = place.undisturbed("warm")
     chance = random.Random(5)
     kills = executions = 0
     at_any_time = iter(lambda: chance.uniform(0, seconds), None)
-    while kills < KILLS:
-        kept, more = place.killed(f"killed-{executions}", at_any_time, min(A_RUN, KILLS - kills))
+    while kills < kills_wanted:
+        kept, more = place.killed(f"killed-{executions}", at_any_time, min(A_RUN, kills_wanted - kills))
         assert differences(kept.summary, usual.summary) == []
         assert kept.events == usual.events
         kills += more
