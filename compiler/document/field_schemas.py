@@ -26,7 +26,7 @@ def _balanced() -> str:
 
 _TEXT_AROUND: Final = (
     r"^\s*\{[%#]",
-    rf"""^\s*(?!\{{\{{)(?:[^'"{{]|\{{(?!\{{)|{_QUOTED}|{_OPEN_QUOTE})*\{{\{{""",
+    rf"""^(?!\s*\{{\{{)(?:[^'"{{]|\{{(?!\{{)|{_QUOTED}|{_OPEN_QUOTE})*\{{\{{""",
     rf"^\s*\{{\{{{_balanced()}\}}\}}\s*\S",
 )
 """A statement or comment; text before the braces; text after them."""
