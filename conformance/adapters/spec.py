@@ -19,8 +19,6 @@ from ..observation import Observation
 from ..probe import Probe
 from ..spec import Limits, interpret
 
-MAIN = "playbook.yaml"
-
 
 class Elapsing:
     """A time that only waits move; starts at 2026-01-01T00:00:00Z."""
@@ -40,30 +38,27 @@ class Elapsing:
 
 def observe(case: Case, limits: Limits | None = None) -> Observation:
     """Run the case; a playbook that is refused gives its diagnostics."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for path, text in case.files.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(text, encoding="utf-8")
-        compilation = compile_source(case.text(), MAIN)
-        if not compilation.ok or compilation.workflow is None or compilation.document is None:
-            return Observation(None, compilation.diagnostics)
-        if refused := refusals(compilation.workflow, MAIN):
-            return Observation(None, refused)
-        return _observe(case, compilation.document, folder, limits)
+    compilation = compile_source(case.text(), case.path)
+    if not compilation.ok or compilation.workflow is None or compilation.document is None:
+        return Observation(None, compilation.diagnostics)
+    if refused := refusals(compilation.workflow, case.path):
+        return Observation(None, refused)
+    with tempfile.TemporaryDirectory() as folder:
+        return _observe(case, compilation.document, Path(folder), limits)
 
 
 def _observe(case: Case, document: Document, folder: Path, limits: Limits | None) -> Observation:
-    main = case.main or MAIN
-    playbooks: dict[str, Document | str] = {**(case.playbooks or {}), main: document}
     elapsing = Elapsing()
     # To the probe waits take the time that they say, so that gaps can be judged.
     with Probe(case.probe, clock=lambda: time.monotonic() + elapsing.elapsed) as probe, asyncio.Runner() as runner:
-        toolbox = ToolBox(MappedCredentials(dict(case.credentials)), folder=folder)
+        for path, text in case.beside(probe.url).items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+        toolbox = ToolBox(MappedCredentials(case.credentials_at(probe.url)), folder=(folder / case.path).parent)
         try:
             summary = interpret(
-                playbooks,
-                main,
+                {**(case.playbooks or {}), case.path: document},
+                case.path,
                 {**case.payload, "probe": probe.url},
                 lambda call: runner.run(toolbox.call(call)),
                 execution_id="case",

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from noetl.compiler.document import Document, StepSpec, WorkbookTask
 from noetl.compiler.ir import Json
 from noetl.compiler.nodes import Map, Scalar
-from noetl.compiler.values import NotSerializable, plain, to_json
+from noetl.compiler.values import NotSerializable, TemplateFailed, plain, to_json
 from noetl.diagnostics import START_OF_FILE
 from noetl.runtime.ports import Outcome, ToolCall
 
@@ -91,6 +91,7 @@ class Execution:
         self._runner = runner
         self.roots: dict[str, object] = {}
         self.runs: list[Run] = []
+        self._reading: list[str] = []
 
     def go(self, payload: Mapping[str, object]) -> dict[str, Json]:
         """Run it to its end."""
@@ -107,8 +108,11 @@ class Execution:
 
     def _start(self, payload: Mapping[str, object]) -> None:
         """RUN-1."""
-        with templates():
-            given = {str(name): to_json(value) for name, value in payload.items()}
+        try:
+            given = to_json(dict(payload))
+        except NotSerializable as error:
+            raise Failed("NotSerializable", f"the payload: {error}") from None
+        assert isinstance(given, dict)
         roots: dict[str, object] = {"execution_id": self.id, "job": {"uuid": self.id}, "env": self.env}
         names = Names(roots, {**given, "payload": given}, time=self.time.now(), running=False)
         workload: dict[str, Json] = {}
@@ -119,6 +123,20 @@ class Execution:
         if self.playbook.document.spec is not None:
             roots["spec"] = as_written(self.playbook.document.spec)
         self.roots = roots
+
+    def keychain(self, name: str) -> Mapping[str, object] | None:
+        """TOO-11: an entry, its templates rendered with the other entries in scope."""
+        entry = next((e for e in self.playbook.document.keychain or () if e.name.text == name), None)
+        if entry is None:
+            return None
+        if name in self._reading:
+            raise TemplateFailed(f'the keychain entry "{name}" reads itself')
+        names = Names(self.roots, time=self.time.now(), running=False, keychain=self.keychain)
+        self._reading.append(name)
+        try:
+            return {key: rendered(node, names) for key, node in entries_of(entry.node)}
+        finally:
+            self._reading.pop()
 
     # -- tokens ------------------------------------------------------------------------------------------------------
 
@@ -176,7 +194,7 @@ class Execution:
         if playbook is None:
             return _failed("PlaybookFailed", f'there is no playbook "{path}"')
         if self.depth >= self.limits.depth:
-            return _failed("LimitExceeded", f"playbooks call each other more than {self.limits.depth} deep")
+            return _failed("LimitExceeded", f"playbooks call playbooks more than {self.limits.depth} deep")
         child_id = str(uuid.uuid5(uuid.NAMESPACE_URL, call.idempotency_key))
         parts = (self._runner, child_id, self.env, self.time, self.limits, self.depth + 1)
         child = Execution(self.playbooks, playbook, *parts)
@@ -185,8 +203,9 @@ class Execution:
         except NotSerializable as error:
             return _failed("NotSerializable", str(error))
         summary = child.go(payload)
-        if summary["status"] != "completed":
-            return Outcome(error={"type": "PlaybookFailed", "message": f'"{path}" failed', "cause": summary["error"]})
+        if (cause := summary.get("error")) is not None:
+            told = f"{cause['type']}: {cause['message']}" if isinstance(cause, dict) else "no reason"
+            return _failed("PlaybookFailed", f'playbook "{path}" failed with {told}', cause=cause)
         wanted = call.fields.get("return_step")
         return Outcome(response=summary["output"] if wanted is None else child.result_of(str(wanted)))
 
@@ -228,8 +247,8 @@ def _found(path: str, playbooks: Mapping[str, Playbook]) -> Playbook | None:
     return playbooks.get(path)
 
 
-def _failed(kind: str, message: str) -> Outcome:
-    return Outcome(error={"type": kind, "message": message})
+def _failed(kind: str, message: str, **more: Json) -> Outcome:
+    return Outcome(error={"type": kind, "message": message, **more})
 
 
 def _merged(base: Json, over: Json) -> Json:

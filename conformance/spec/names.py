@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from noetl.compiler.document import holds_template
 from noetl.compiler.expr import NOW, render
@@ -22,6 +22,8 @@ RESERVED: Final = frozenset(
 )
 """TPL-7."""
 SECRETS: Final = ("keychain", "secret")
+Keychain: TypeAlias = "Callable[[str], Mapping[str, object] | None]"
+"""Gives an entry of the playbook's keychain, rendered (TOO-11)."""
 
 
 @dataclass(slots=True)
@@ -39,7 +41,9 @@ class Names:
     """Whether an error edge led to the run: an entry `error` of its args then wins (TPL-7)."""
     time: str = ""
     running: bool = True
-    """Whether the store, args and results are in scope at all; not in `workload` (RUN-1)."""
+    """Whether the store, args and results are in scope at all; not in `workload` (RUN-1) and `keychain` (TOO-11)."""
+    keychain: Keychain | None = None
+    """None where no secret is in scope."""
 
     def lookup(self, name: str) -> object:
         """The value of a name, or MISSING."""
@@ -63,7 +67,9 @@ class Names:
 
     def _reserved(self, name: str) -> object:
         if name in SECRETS:
-            return SecretNames("secret" if name == "secret" else "keychain") if self.running else MISSING
+            if self.keychain is None:
+                return MISSING
+            return SecretNames("secret" if name == "secret" else "keychain", None, self.keychain)
         if name in ("ctx", "vars"):
             return self.store if self.running else MISSING
         if name == "args":
@@ -97,6 +103,8 @@ class Names:
             self.own,
             self.recovering,
             self.time,
+            True,
+            self.keychain,
         )
 
 

@@ -15,7 +15,7 @@ from noetl.compiler.values import MISSING, contents, is_undefined, plain
 from .failing import Failed, LimitHit, templates
 from .listening import entry_reads, is_about_iteration
 from .names import Names, entries_of, rendered
-from .stage import Call, Stage
+from .stage import Call, Stage, type_of
 from .store import Key, Past, Result, Write, fold, pairs_of
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Iteration:
         made: dict[str, Json] = {"index": self.stage.index, "status": self.status, "result": self.result}
         if self.failure is not None:
             made["error"] = self.failure.error
+        elif self.stage.failed:
+            made["error"] = self.stage.payload["error"]
         return {**made, "attempts": [call.attempts for call in self.stage.calls]}
 
 
@@ -73,6 +75,8 @@ class Run:
         self.writes: dict[Key, list[Write]] = {}
         self.calls: list[tuple[int, Call]] = []
         self.iterations: list[Iteration] = []
+        self.iterated = False
+        """Whether iterations were to be made."""
         self.tokens: list[Token] = []
         """What the run has released."""
         self.status: Status = "success"
@@ -128,6 +132,7 @@ class Run:
             roots["error"] = self.error
         names = Names(roots, self.given, self.past.by_step(), fold(self.past.writes, self._written()))
         names.recovering = self.error is not MISSING
+        names.keychain = self.execution.keychain
         names.time = self.execution.time.now()
         if self.loop is not None and of is not None:
             names.iterator = (self.loop.iterator.text, item)
@@ -166,6 +171,7 @@ class Run:
     def _iterate(self) -> None:
         """LOP-1 to LOP-7: the iterations, then loop.done."""
         items = self._items()
+        self.iterated = True
         stage, parallel = self.stage, self._is_parallel()
         before = set(self.writes)
         for index, item in enumerate(items):
@@ -206,11 +212,12 @@ class Run:
         node, names = self.loop.items, self.stage.names
         with templates():
             value = evaluate(strip_braces(node.text)[0], names) if isinstance(node, Scalar) else rendered(node, names)
-            found = None if is_undefined(value) else plain(contents(value))
+            found = plain(contents(value))
         if isinstance(found, dict):
             return [{"key": key, "value": value} for key, value in found.items()]
         if not isinstance(found, list):
-            raise Failed("NotAList", f"loop.in gave {found!r}")
+            given = "undefined" if is_undefined(value) else type_of(found)
+            raise Failed("NotAList", f"a loop goes over a list or a map, and loop.in is {given}")
         if len(found) > self.execution.limits.iterations:
             raise LimitHit(f"more than {self.execution.limits.iterations} iterations in a run")
         return found
@@ -249,11 +256,11 @@ class Run:
         }
         if self.failure is not None:
             made["error"] = self.failure.error
-        if self.loop is not None:
+        if self.iterated:
             made["iterations"] = [iteration.shown() for iteration in self.iterations]
         calls: list[Json] = []
         for index, call in self.calls:
-            calls.append({**call.shown(), **({"iteration": index} if self.loop is not None else {})})
+            calls.append({**({"iteration": index} if self.loop is not None else {}), **call.shown()})
         return {**made, "calls": calls}
 
 

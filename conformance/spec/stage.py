@@ -188,6 +188,7 @@ class Stage:
     def _recover(self) -> None:
         """STP-6: an error handled with a `result` makes the run a success from then on."""
         self.failed = False
+        self.payload = {}
         self.names.roots.pop("error", None)
         self._bind_success()
         if self.event == "step.exit":
@@ -231,10 +232,10 @@ class Stage:
         mode: Mode = "set" if given == "replace" else "append" if given == "append" else _mode(given)
         wanted, name = EMPTY.get(mode), collect.into.text
         if wanted is not None and mode != "append" and not isinstance(made, wanted):
-            raise Failed("CollectType", f'collect with mode {given} needs {_a(wanted)}, but "from" is {_type(made)}')
+            raise Failed("CollectType", f'collect with mode {given} needs {_a(wanted)}, but "from" is {type_of(made)}')
         old = self.names.store.get(name)
         if wanted is not None and old is not None and not isinstance(old, wanted):
-            raise Failed("CollectType", f'collect with mode {given} needs {_a(wanted)}, but "{name}" is {_type(old)}')
+            raise Failed("CollectType", f'collect with mode {given} needs {_a(wanted)}, but "{name}" is {type_of(old)}')
         self._write(name, mode, made)
 
     def _collect_by_path(self, collect: CollectByPath) -> None:
@@ -282,14 +283,10 @@ class Stage:
 
     def sink(self, sink: ToolSpec, place: str, names: Names | None = None) -> None:
         """SNK-1: run a sink and wait for it."""
-        try:
-            with templates():
-                result = plain(self.names.roots.get("result", None))
-            made = sink_request(sink, names or self.names, result, self._template())
-            at = CallPlace(text_of(self.run.key), self.index, len(self.calls), 0, f"{self.event}:{place}")
-            outcome = self.run.execution.answer(made.at(at))
-        except Failed as failed:
-            outcome = Outcome(error=failed.error)
+        result = (self.result or self.response)[1] if "result" in self.names.roots else None
+        made = sink_request(sink, names or self.names, result, self._template())
+        at = CallPlace(text_of(self.run.key), self.index, len(self.calls), 0, f"{self.event}:{place}")
+        outcome = self.run.execution.answer(made.at(at))
         if outcome.error is not None:
             words = outcome.error.get("message") if isinstance(outcome.error, dict) else outcome.error
             raise Failed("SinkError", f"the {sink.kind.text} sink failed: {words}", cause=outcome.error)
@@ -347,7 +344,7 @@ class Stage:
 
     def _wait(self, seconds: float) -> None:
         if not seconds <= LONGEST_WAIT:
-            raise Failed("LimitExceeded", f"a wait of {seconds:g} s is longer than 30 days")
+            raise Failed("LimitExceeded", f"a retry would wait more than {LONGEST_WAIT} seconds")
         self.run.execution.time.wait(seconds)
 
     def _rendered(self, entries: Sequence[NextEntry]) -> list[Transition]:
@@ -484,9 +481,10 @@ def _a(wanted: type) -> str:
     return "a list" if wanted is list else "a map"
 
 
-def _type(value: Json) -> str:
+def type_of(value: Json) -> str:
+    """What kind of value it is, in words."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else "a boolean"
     if isinstance(value, int | float):
         return "a number"
-    return "a text" if isinstance(value, str) else _a(type(value))
+    return "a string" if isinstance(value, str) else _a(type(value))

@@ -19,6 +19,8 @@ from .names import Names, as_written, entries_of, rendered
 
 MERGED: Final = ("params", "headers", "args")
 """Overrides that merge one level (CALL-1)."""
+TAKE_ARGS: Final = ("python", "workbook", "playbook")
+"""Kinds whose request shows its args, given or not."""
 NOT_FIELDS: Final = ("kind", "assert")
 
 
@@ -42,17 +44,15 @@ def request(
 ) -> Request:
     """The tool rendered with its overrides; `call` has what does not depend on it. Failed where that fails."""
     fields = _fields(tool, overrides, names)
-    args = _tool_args(fields.pop("args", None), names.args)
+    outer = _request(tool, fields, names, call)
     if tool.kind.text != "workbook":
-        return _request(tool, fields, args, names, call)
-    outer = _request(tool, fields, args, names, call)
+        return outer
     task = tasks.get(str(fields.get("name")))
     if task is None:
         raise Failed("TemplateError", f'there is no workbook task "{fields.get("name")}"')
     inside = names.frozen()
-    inside.args = _plain_map(args)
-    inner = _fields(task.tool, None, inside)
-    made = _request(task.tool, inner, _tool_args(inner.pop("args", None), inside.args), names, outer.call)
+    inside.args = {name: mask(value) for name, value in outer.call.args.items()}
+    made = _request(task.tool, _fields(task.tool, None, inside), inside, outer.call)
     if made.call.timeout is None:
         made = replace(made, call=replace(made.call, timeout=outer.call.timeout))
     return replace(made, shown={**outer.shown, "task": made.shown}, task=task)
@@ -61,17 +61,16 @@ def request(
 def sink_request(sink: ToolSpec, names: Names, result: Json, call: ToolCall) -> Request:
     """A sink rendered, with the result as its data where nothing else is given (SNK-1)."""
     kind, fields = sink.kind.text, _fields(sink, None, names)
-    args = _tool_args(fields.pop("args", None), {})
+    args = _tool_args(fields.get("args"), {})
     if kind == "python":
-        if "data" in fields:
-            args["data"] = fields.pop("data")
-        args.setdefault("data", result)
+        args["data"] = fields.pop("data", args.get("data", result))
+        fields["args"] = args
     elif kind == "http":
         if "body" not in fields and str(fields.get("method")).upper() in BODY_METHODS:
             fields["body"] = result
     elif not args and not fields.keys() & {"data", *SQL_TEXT}:
         fields["data"] = result
-    return _request(sink, fields, args, names, call)
+    return _request(sink, fields, names, call, {})
 
 
 def _fields(tool: ToolSpec, overrides: Map | None, names: Names) -> dict[str, object]:
@@ -136,30 +135,26 @@ def _tool_args(given: object, args: Mapping[str, object]) -> dict[str, object]:
     return made
 
 
-def _plain_map(args: Mapping[str, object]) -> dict[str, Json]:
-    with templates():
-        return {name: mask(value) for name, value in args.items()}
-
-
 def _request(
-    tool: ToolSpec, fields: Mapping[str, object], args: Mapping[str, object], names: Names, call: ToolCall
+    tool: ToolSpec, fields: Mapping[str, object], names: Names, call: ToolCall, args: Mapping[str, object] | None = None
 ) -> Request:
-    shown: dict[str, Json] = {"kind": tool.kind.text}
-    shown |= {name: mask(value) for name, value in fields.items()}
-    if args:
-        shown["args"] = {name: mask(value) for name, value in args.items()}
-    handed = {name: value for name, value in fields.items() if name != "timeout"}
+    """The tool's fields as a call; `args` is what its args fall back to, the run's if it is None."""
+    merged = _tool_args(fields.get("args"), names.args if args is None else args)
+    handed = {name: value for name, value in fields.items() if name not in ("args", "timeout")}
+    shown = {name: mask(value) for name, value in fields.items() if name != "args"}
+    if "args" in fields or tool.kind.text in TAKE_ARGS:
+        shown["args"] = mask(merged)
     seen = names.frozen()
     made = replace(
         call,
         kind=tool.kind.text,
         fields=handed,
-        args=args,
+        args=merged,
         names=seen.as_json,
         root_names=seen.bound,
         timeout=_seconds(fields.get("timeout")),
     )
-    return Request(made, shown)
+    return Request(made, {"kind": tool.kind.text, **shown})
 
 
 def _seconds(value: object) -> float | None:
