@@ -5,6 +5,7 @@ Every part is valid where it is put, and what its templates read is given by who
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, TypeAlias, TypeVar
 
@@ -44,6 +45,12 @@ SUCCESS: Final[Reads] = (
     *("response.text", "result", "result.v", "this.more", "event.call", "response.get('v')", "response['v'] | int"),
     *("event.payload", "event.step"),
 )
+ROWS: Final[Reads] = (
+    *("response.rows", "response.row_count", "response.columns", "response", "response | length", "result"),
+    *("response[0] | default(none)", "event.call", "event.payload", "event.step"),
+)
+"""What may be read of an answer of a database."""
+DATABASES: Final = ("duckdb", "postgres")
 FAILURE: Final[Reads] = ("error.status", "error.type", "error", "error.message | upper", "event.attempt")
 
 
@@ -59,8 +66,18 @@ _CONSTANTS: Final = st.none() | st.booleans() | st.integers(-5, 2**70) | st.samp
 class Author:
     """Draws parts. `runnable`: what the runtime runs; else the whole language."""
 
-    def __init__(self, draw: st.DrawFn, *, runnable: bool) -> None:
+    def __init__(
+        self,
+        draw: st.DrawFn,
+        *,
+        runnable: bool,
+        kinds: tuple[str, ...] = (),
+        children: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        """`kinds` are called beside `python`, `http` and `workbook`; `children` are playbooks with their steps."""
         self._draw = draw
+        self._kinds = kinds
+        self._children = children or {}
         self.runnable = runnable
         self.keychain = not runnable and self.coin(3)
         """Whether the playbook has one, with an entry `api`."""
@@ -129,7 +146,7 @@ class Author:
 
     def tool(self, reads: Reads, tasks: tuple[str, ...]) -> Document:
         """The tool of a step; its outcomes are drawn, so what it would really do does not matter."""
-        kinds = ["python", "python", "http", *(["workbook"] if tasks else [])]
+        kinds = ["python", "python", "http", *(["workbook"] if tasks else []), *self._kinds]
         if not self.runnable:
             kinds += ["postgres", "duckdb", "playbook", "script", "secrets", "snowflake"]
         kind = self.one(*kinds)
@@ -180,11 +197,17 @@ class Author:
         return fields
 
     def other(self, kind: str, reads: Reads) -> Document:
-        """Fields of a tool that the runtime does not run yet."""
+        """Fields of a tool of another kind."""
         match kind:
+            case "playbook" if self._children:
+                path = self.one(*self._children)
+                fields: Document = {"path": path, self.one("args", "payload", "with"): self.args(reads, ("n", "more"))}
+                if self.coin(3):
+                    fields["return_step"] = self.one(*self._children[path])
+                return fields
             case "postgres":
                 statement = self.one("SELECT 1 WHERE id = %(id)s;\nSELECT 2", "SELECT '{{ execution_id }}' AS run")
-                fields: Document = {self.one("command", "query", "statement"): statement}
+                fields = {self.one("command", "query", "statement"): statement}
                 return {"auth": "pg", "params": {"id": self.template(reads)}, **fields}
             case "duckdb":
                 return {"database": ":memory:", self.one("commands", "command"): "SELECT 1 AS one"}
@@ -207,7 +230,10 @@ class Author:
         if self.coin(3):
             made["sink"] = self.sink(ALWAYS)
         if self.coin(3):
-            made |= {"desc": "a task: with a colon", "assert": {"expects": ["a"], "returns": ["n"]}}
+            made |= {
+                "desc": "a task: with a colon",
+                "assert": {"expects": [], "returns": ["v", "items", "more", "text"]},
+            }
         return made
 
     def sink(self, reads: Reads) -> Document:
@@ -296,7 +322,7 @@ class Author:
     def retry(self) -> Json:
         """RET-1."""
         delays: Document = {"initial_delay": 0.25, "backoff_multiplier": self.one(1, 2.0), "max_delay": 0.5}
-        attempts: Json = self.json(1, 2, 3, "{{ 1 + 1 }}")
+        attempts = self.json(*([1] if self.runnable else []), 2, 3, "{{ 1 + 1 }}")
         return self.json({"max_attempts": attempts, "initial_delay": 0.25}, {"max_attempts": attempts, **delays}, None)
 
     def fail(self, reads: Reads) -> Json:

@@ -26,8 +26,9 @@ def test_a_clean_playbook_has_no_warning_and_means_the_same_in_any_style(documen
     assert meaning(compiled) == meaning(compile_source(json.dumps(document, ensure_ascii=False), "p.yaml"))
 
 
-@given(playbooks())
+@given(playbooks() | playbooks(loops=True, cycles=True, children=True, sql=True, wide=True))
 def test_what_runs_has_no_error(playbook: Playbook) -> None:
-    compiled = compile_source(playbook.text, "p.yaml")
-    assert compiled.ok, render_text(compiled.diagnostics, {"p.yaml": playbook.text})
-    assert compiled.workflow is not None
+    for text in (playbook.text, *playbook.library.values()):
+        compiled = compile_source(text, "p.yaml")
+        assert compiled.ok, render_text(compiled.diagnostics, {"p.yaml": text})
+        assert compiled.workflow is not None
