@@ -67,11 +67,12 @@ class Text:
 
 
 def renamed(text: Text, scalar: Scalar, name: str) -> Edit | None:
-    """Write `name` where the scalar stands."""
+    """Write `name` where the scalar stands, in its quotes: `"data":1` is a key because of them."""
     raw = text.on_one_line(scalar.span)
     if raw is None or raw not in (scalar.text, f'"{scalar.text}"', f"'{scalar.text}'"):
         return None
-    return Edit(scalar.span, name)
+    quote = raw[:1] if raw != scalar.text else ""
+    return Edit(scalar.span, f"{quote}{name}{quote}")
 
 
 def rename(text: Text, scalar: Scalar, name: str) -> Fix | None:
@@ -136,6 +137,8 @@ def named_entries(text: Text, node: Seq) -> Fix | None:
         lines_between = second.span.line == name.span.line + 1 and not text.before(second.span).strip()
         alone = not text.line(name.span.line)[name.span.end_column - 1 :].strip()
         if not _DASH.fullmatch(dash) or gap is None or not _COLON.fullmatch(gap) or not lines_between or not alone:
+            return None
+        if first.span.column != node.items[0].span.column:  # the keys of a mapping stand below each other
             return None
         # The entries keep the column of the keys, so that values over several lines stay deeper than their key.
         start = Span(first.span.line, dash.index("-") + 1, value.span.line, value.span.column)

@@ -12,7 +12,7 @@ from noetl.compiler.document.normalise import normalise
 from noetl.compiler.findings import Findings
 from noetl.compiler.linting import fixes, suppression
 from noetl.compiler.nodes import Map, Node, Scalar
-from noetl.diagnostics import Diagnostic, Kind, registered
+from noetl.diagnostics import Diagnostic, Kind, Severity, registered
 
 FILE: Final = "fix.yaml"
 BREAK: Final = re.compile(r"\r\n|\r|\n")
@@ -46,6 +46,7 @@ def check_mended(data: bytes) -> str | None:
     if text is None or data.removeprefix(b"\xef\xbb\xbf") != text.encode("utf-8", "replace"):
         return None
     check_edits(text, fixable(before))
+    check_each(before, text)
     after, analysis, fixed = mend(before, look, fixable)
     assert (fixed > 0) == (after != text)
     again, _, more = mend(analysis, look, fixable)
@@ -59,6 +60,20 @@ def check_mended(data: bytes) -> str | None:
         if applied == {"NTL130"}:
             assert canonical(after) == canonical(text)
     return after
+
+
+def check_each(before: Analysis, text: str) -> None:
+    """A fix alone, as an editor applies it, leaves YAML that is as good as before."""
+    for one in fixes.compatible(text, fixable(before))[:4]:
+        if one.fix:
+            after = look(fixes.apply(text, [one.fix]))
+            assert after.whole or not before.whole, (one, text)
+            assert broken(after) <= broken(before), (one, text)
+
+
+def broken(found: Analysis) -> int:
+    """How many errors a text has as YAML."""
+    return sum(one.code.startswith("NTL0") and one.severity is Severity.ERROR for one in found.diagnostics)
 
 
 def check_edits(text: str, found: list[Diagnostic]) -> None:
