@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from noetl.compiler import ir
+from noetl.compiler.frontend import load
 from noetl.compiler.ir import Json
 
 from .commands import Command, Invoke, Reply
@@ -54,8 +55,8 @@ async def execute(
 ) -> Execution:
     """Run a playbook to quiescence (RUN-3). Cancelling the coroutine cancels the execution (RUN-8) and returns it.
 
-    Where the journal knows the execution, it goes on from what was kept, with the payload, the environment and the time
-    of its first start; the listener hears it from its beginning.
+    Where the journal knows the execution, it goes on from what was kept, with the text, the payload, the environment and
+    the time of its first start; the listener hears it from its beginning.
     """
     if journal is None:
         return await _driven(Execution(workflow, info, listener), payload, clock.now(), runner, clock, None, ())
@@ -70,6 +71,8 @@ async def execute(
         listener(event)
 
     start = kept.start
+    if start.text != source.text:
+        workflow = load(start.text, start.path)
     execution = Execution(workflow, replace(info, env=start.env), both)
     await _driven(execution, start.payload, start.time, runner, clock, journal, kept.replies)
     journal.ended(identity, execution.outcome(), clock.now())
@@ -92,8 +95,9 @@ async def _driven(
             execution.apply(kept.number, kept.reply)
         await driver.run(execution.open_commands() if replies else issued)
     except asyncio.CancelledError:
-        await driver.abandon()
         execution.cancel(clock.now())
+    finally:
+        await driver.abandon()
     return execution
 
 

@@ -86,7 +86,7 @@ def _deaf(event: Event) -> None:
     del event
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # asyncio makes the repr of what a main coroutine returns, and this one is large
 class Execution:
     """The state of one execution."""
 
