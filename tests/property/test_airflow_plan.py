@@ -46,9 +46,10 @@ def on_the_engine(playbook: Playbook, workflow: ir.Workflow) -> dict[str, Json]:
 def one_run(playbook: Playbook, workflow: ir.Workflow, step: str, tokens: list[Token]) -> RunEnd:
     process = Run(workflow, workflow.step(step), tokens, INFO, silent).perform(TIME)
     try:
-        command = next(process)
+        waiting = list(next(process))
         while True:
-            command = process.send(reply(playbook, command))
+            lane, command = waiting.pop()
+            waiting += process.send((lane, reply(playbook, command)))
     except StopIteration as stop:
         end = stop.value
         assert isinstance(end, RunEnd)
