@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TextIO
 
@@ -60,8 +61,11 @@ def read(path: str) -> SourceText:
         return SourceText(path, None, (found,))
 
 
-def parse(data: bytes | str, path: str) -> Parsed:
-    """Parse one YAML document of at most `MAX_BYTES` bytes; `path` is what diagnostics call the file."""
+def parse(data: bytes | str, path: str, *, composer: Callable[..., Composer] = Composer) -> Parsed:
+    """Parse one YAML document of at most `MAX_BYTES` bytes; `path` is what diagnostics call the file.
+
+    `composer` makes the composer, for whoever wants to know more than the nodes; the last one made is the one used.
+    """
     size = len(data) if isinstance(data, bytes) else len(data.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
         message = f"the file is larger than {MAX_BYTES} bytes"
@@ -72,21 +76,21 @@ def parse(data: bytes | str, path: str) -> Parsed:
     if problem is not None:
         return Parsed(text, None, [problem])
     fed, diagnostics = _directives(lines, path)
-    root, found = _compose(lines, fed, path)
+    root, found = _compose(lines, fed, path, composer)
     return Parsed(text, root, in_order(diagnostics + found))
 
 
-def _compose(lines: Lines, fed: str, path: str) -> tuple[Node | None, list[Diagnostic]]:
+def _compose(lines: Lines, fed: str, path: str, made: Callable[..., Composer]) -> tuple[Node | None, list[Diagnostic]]:
     disguised = _Disguise(fed)
     if not fed.isascii():
         disguised.hide(_BREAKS_OF_YAML_11)
-    composer = Composer(lines, disguised.text, disguised.shown, path, refuse_signs=True)
+    composer = made(lines, disguised.text, disguised.shown, path, refuse_signs=True)
     try:
         try:
             composer.compose()
         except SignRefused:
             disguised.hide(_INNER_SIGN)
-            composer = Composer(lines, disguised.text, disguised.shown, path)
+            composer = made(lines, disguised.text, disguised.shown, path)
             composer.compose()
     except Stop:
         return None, composer.diagnostics

@@ -23,6 +23,7 @@ from noetl.errors import InternalError, NoetlError, UsageError
 COMMANDS: Final[tuple[str, ...]] = (
     "init",
     "lint",
+    "fmt",
     "run",
     "why",
     "replay",

@@ -106,8 +106,12 @@ def _errors(analysis: Analysis) -> Counter[str]:
 
 def diff(repaired: Repaired) -> str:
     """What the fixes change, as a unified diff."""
-    before, after = (_lines(data) for data in (repaired.before, repaired.after))
-    lines = difflib.unified_diff(before, after, repaired.path, repaired.path)
+    return unified(repaired.path, repaired.before, repaired.after)
+
+
+def unified(path: str, before: bytes, after: bytes) -> str:
+    """A unified diff of two states of a file that are UTF-8."""
+    lines = difflib.unified_diff(_lines(before), _lines(after), path, path)
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
