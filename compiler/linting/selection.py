@@ -10,13 +10,15 @@ from noetl.diagnostics import FAMILIES, Kind
 
 DEFAULT: Final = "default"
 """The selector of every kind that is on by default."""
+ALL: Final = "all"
+"""The selector of every kind."""
 _PREFIX: Final = re.compile(r"NTL[0-9]{1,3}")
 
 
 def matches(selector: str, kind: Kind) -> bool:
     """Whether a code, the beginning of one (`NTL2`), a name or a family means the kind."""
-    if selector == DEFAULT:
-        return kind.default
+    if selector in (DEFAULT, ALL):
+        return kind.default or selector == ALL
     if _PREFIX.fullmatch(selector):
         return kind.code.startswith(selector)
     return selector in (kind.name, family(kind.code))

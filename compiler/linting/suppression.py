@@ -146,12 +146,12 @@ def _judge(
         elif n not in suppression.used and active(meant) and meant.code not in (UNUSED.code, UNKNOWN.code):
             unused.append(n)
     if not suppression.entries and not suppression.used:
-        message = "the file has no findings that the comment could suppress"
+        message = "nothing in the file for the comment to suppress"
         yield Diagnostic(UNUSED, message, suppression.span, path, fix=_without(suppression, [], commented))
     elif unused:
         names = listed({suppression.entries[n][0] for n in unused})
-        where = "the file" if suppression.lines is None else "the place that it is about"
-        message = f"the comment ignores {names}, of which {where} has no finding"
+        where = "in the file" if suppression.lines is None else "here"
+        message = f"nothing {where} for the comment to suppress: {names}"
         fix = _without(suppression, unused, commented)
         yield Diagnostic(UNUSED, message, suppression.entries[unused[0]][1], path, fix=fix)
 

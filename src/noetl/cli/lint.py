@@ -43,7 +43,7 @@ Explain = Annotated[
 ]
 Select = Annotated[
     list[str] | None,
-    typer.Option("--select", metavar="KINDS", help='Show only these: codes, names, families; or "default".'),
+    typer.Option("--select", metavar="KINDS", help="Show only these: codes, names, families, default, all."),
 ]
 Ignore = Annotated[list[str] | None, typer.Option("--ignore", metavar="KINDS", help="Do not show these.")]
 Target = Annotated[

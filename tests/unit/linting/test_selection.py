@@ -22,6 +22,12 @@ def test_a_selector_means_nothing_else(selector: str) -> None:
     assert not matches(selector, STEP)
 
 
+def test_all_means_every_kind() -> None:
+    assert matches("all", STEP)
+    assert matches("all", JOIN)
+    assert Selection(select=("all",)).everything
+
+
 def test_families_are_by_the_first_digit() -> None:
     assert [family(f"NTL{n}01") for n in range(len(FAMILIES))] == list(FAMILIES)
     assert family("NTL999") == ""
