@@ -180,8 +180,9 @@ class Story:
         if with_tool:
             rules += self._with_tool(step, later, reads)
         elif author.coin(3):
+            self._loop = self._loop and author.runnable
             rules.append(self._without_tool(later, self._iterating(reads)))
-            if self._loop and author.runnable:
+            if self._loop:
                 step["loop"] = self._loop_of()
         if self._cyclic and author.coin(3):
             rules.insert(author.one(*range(len(rules) + 1)), self._back(name, reads, with_tool=with_tool))

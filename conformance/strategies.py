@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from .authoring import Document
 from .scripts import Script, scripts
 from .story import Policy, Story
+from .tidying import tidied
 
 __all__ = ["ANSWERED", "Document", "Playbook", "Script", "clean_documents", "playbooks", "scripts"]
 
@@ -80,4 +81,4 @@ def playbooks(
 @st.composite
 def clean_documents(draw: st.DrawFn, max_steps: int = 6) -> Document:
     """Playbooks of the whole language in which lint finds no error and nothing to warn of; notes on spellings only."""
-    return Story(draw, max_steps, Policy(runnable=False, clean=True)).document()
+    return tidied(Story(draw, max_steps, Policy(runnable=False, clean=True)).document())
