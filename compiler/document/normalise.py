@@ -22,7 +22,13 @@ TOLERATED: Final = ("executor", "tracing", "spec")
 """DOC-3."""
 TASK_KEYS: Final = frozenset({"name", "tool", "sink", "desc", "assert"})
 """DOC-10."""
-_MAY_BE_EMPTY: Final = frozenset({"workload", "keychain", "workbook", "desc", "args", "case", "next", "vars"})
+_MAY_BE_EMPTY: Final = {
+    "playbook": frozenset({"workload", "keychain", "workbook"}),
+    "step": frozenset({"desc", "args", "case", "next", "vars"}),
+    "task": frozenset({"desc"}),
+    "skip": frozenset({"reason"}),
+    "fail": frozenset({"message", "fail_workflow"}),
+}
 """Optional keys that may stand without a value: as if they were absent."""
 
 
@@ -41,7 +47,7 @@ class _Normaliser:
 
     def playbook(self, root: Map) -> Map:
         entries: list[Entry] = []
-        for key, value in _present(root):
+        for key, value in _present(root, "playbook"):
             name = key.text
             if name in TOLERATED:
                 effect = "has no effect, but that templates can read it" if name == "spec" else "has no effect"
@@ -66,7 +72,7 @@ class _Normaliser:
         if isinstance(tool, Map):
             tool = self._tool(tool, label)
             kind = tool_kind(string_of(tool.get("kind")) or "")
-        for key, value in _present(step):
+        for key, value in _present(step, "step"):
             match key.text, value:
                 case "tool", Map() if tool is not None:
                     value = tool
@@ -100,7 +106,7 @@ class _Normaliser:
         if key and isinstance(tool, Scalar) and string_of(tool) is not None:
             task = self._nested(task, key, tool, TASK_KEYS, label)
         entries: list[Entry] = []
-        for key, value in _present(task):
+        for key, value in _present(task, "task"):
             match key.text, value:
                 case "tool", Map():
                     value = self._tool(value, label)
@@ -205,7 +211,7 @@ class _Normaliser:
             case "retry", Map() as given:
                 return self._spell.retry(key, given, kind, label)
             case "skip" | "fail", Map() as given:
-                return Map([(k, v) for k, v in given.entries if not is_null(v)], given.span)
+                return Map(_present(given, key.text), given.span)
         return value
 
     def _next(self, value: Node, label: str) -> Node:
@@ -229,8 +235,8 @@ class _Normaliser:
         return Seq(entries, value.span)
 
 
-def _present(owner: Map) -> list[Entry]:
-    return [(k, v) for k, v in owner.entries if not (is_null(v) and k.text in _MAY_BE_EMPTY)]
+def _present(owner: Map, place: str) -> list[Entry]:
+    return [(k, v) for k, v in owner.entries if not (is_null(v) and k.text in _MAY_BE_EMPTY[place])]
 
 
 def _join(before: Map, action: Map) -> bool:

@@ -500,3 +500,10 @@ def test_the_local_dialect_is_refused_as_a_whole_with_one_error(text: str, place
     result = compiled(text)
     assert [(d.code, str(d.span)) for d in result.diagnostics] == [("NTL120", place)]
     assert result.workflow is None
+
+
+@pytest.mark.parametrize("owner", ["step", "fail", "skip"])
+def test_an_unknown_key_without_a_value_is_still_unknown(owner: str) -> None:
+    rule = "" if owner == "step" else f"    case: [{{when: true, then: {{{owner}: {{keychain: }}}}}}]\n"
+    text = HEAD + "workflow:\n  - step: start\n" + (rule or "    keychain:\n")
+    assert [d.code for d in compile_source(text, "p.yaml").diagnostics] == ["NTL101"]

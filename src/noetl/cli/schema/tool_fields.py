@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from noetl.compiler.document import field_schemas
 from noetl.compiler.document.spellings import RETRY_KEYS
@@ -11,6 +11,10 @@ from noetl.compiler.language import kinds
 from noetl.compiler.tools import ALL_FIELDS, BOOLEANS, KINDS, SINK_KIND_SYNONYMS, SINK_SYNONYMS, unrendered
 
 Schema: TypeAlias = "dict[str, object]"
+
+
+_BASE64: Final = ("code_b64", "command_b64")
+"""Text under these names is checked in every kind (TOO-5)."""
 
 
 def ref(name: str) -> Schema:
@@ -92,6 +96,8 @@ def _fields(kind: str, spellings: Mapping[str, list[str]]) -> Schema:
             properties[name] = _field(kind, canonical, name)
         pairs = [(first, second) for i, first in enumerate(names) for second in names[i + 1 :]]
         conflicts += [_not_both(first, second) for first, second in pairs]
+    for name in _BASE64:
+        properties.setdefault(name, {"description": "Text in base64, which is never rendered.", **field_schemas.CODE})
     made: Schema = {"properties": properties}
     return {**made, "allOf": conflicts} if conflicts else made
 
