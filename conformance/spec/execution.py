@@ -20,6 +20,8 @@ from .runs import Run, Token
 from .store import Key, Past
 
 END: Final = "end"
+CHILDREN: Final = uuid.UUID("5f0f1e0c-6b61-5d0c-9a51-3a7d2f1b7c11")
+"""The namespace of the ids of sub-playbooks' executions, as the runtime has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,7 @@ class Execution:
             return _failed("PlaybookFailed", f'there is no playbook "{path}"')
         if self.depth >= self.limits.depth:
             return _failed("LimitExceeded", f"playbooks call playbooks more than {self.limits.depth} deep")
-        child_id = str(uuid.uuid5(uuid.NAMESPACE_URL, call.idempotency_key))
+        child_id = str(uuid.uuid5(CHILDREN, call.idempotency_key))
         parts = (self._runner, child_id, self.env, self.time, self.limits, self.depth + 1)
         child = Execution(self.playbooks, playbook, *parts)
         try:

@@ -136,7 +136,8 @@ class Run:
         names.time = self.execution.time.now()
         if self.loop is not None and of is not None:
             names.iterator = (self.loop.iterator.text, item)
-            roots |= {"loop": _loop(index, of), "loop_index": index}
+            entered = self.stage.names.roots["event"]
+            roots |= {"loop": _loop(index, of), "loop_index": index, "event": entered}
         return Stage(self, names, position, index, self._exit_rules(of is not None))
 
     def _written(self) -> Mapping[Key, tuple[Write, ...]]:
@@ -187,8 +188,7 @@ class Run:
         stage.position, stage.index = (*self.key, len(items)), len(items)
         stage.names.store = fold(self.past.writes, self._written())
         stage.names.roots.pop("error", None)
-        stage.response = ("plain", self._summary())
-        stage.bind_loop()
+        stage.bind_loop(self._summary())
         stage.hear("loop.done")
 
     def _iteration(self, position: Key, index: int, item: Json, of: int, seen: Mapping[Key, list[Write]]) -> Iteration:

@@ -422,8 +422,9 @@ class Stage:
     def _bind_success(self) -> None:
         self.names.roots |= {"response": view(*self.response), "result": view(*(self.result or self.response))}
 
-    def bind_loop(self) -> None:
+    def bind_loop(self, results: Json) -> None:
         """LOP-5: the results of all iterations, at loop.done and the last step.exit."""
+        self.response, self.payload = ("plain", results), {"response": results}
         self._bind_success()
 
     def _bind_failure(self, outcome: Outcome | None) -> None:

@@ -1,8 +1,8 @@
 """Engine and spec give one outcome: two readings of the semantics that share no thought (CAU-4, CAU-5).
 
-`NOETL_PAIRS=100000 NOETL_PAIRS_SEED=7 pytest tests/property/test_engine_and_spec.py` tries more pairs of a playbook and
-a schedule, others for every seed. With `NOETL_PAIRS_TO=DIR` a pair that differs is kept in a file there, which
-`NOETL_PAIR=FILE` runs again.
+A pair is a playbook with what its tools answer, and a schedule of the answers. `NOETL_PAIRS=100000 NOETL_PAIRS_SEED=7
+pytest tests/property/test_engine_and_spec.py` tries more of them, others for every seed. With `NOETL_PAIRS_TO=DIR` a
+pair that differs is kept in a file there, which `NOETL_PAIR=FILE` runs again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from random import Random  # noqa: TID251  # a seeded schedule, drawn by Hypothesis
 from typing import Final
@@ -19,11 +19,13 @@ from typing import Final
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
+from noetl.compiler import ir
+from noetl.compiler.document import Document
 from noetl.compiler.frontend import load
 from noetl.compiler.ir import Json
 from noetl.compiler.values import MISSING, mask
 from noetl.conformance.judge import differences
-from noetl.conformance.spec import interpret
+from noetl.conformance.spec import interpret, read
 from noetl.conformance.strategies import Playbook, Script, playbooks
 from noetl.runtime.commands import Invoke, Reply
 from noetl.runtime.embedded import silent
@@ -35,6 +37,8 @@ from noetl.runtime.tools.playbook import Playbooks
 
 TIME: Final = "2026-01-01T00:00:00.000000+00:00"
 PAIRS: Final = int(os.environ.get("NOETL_PAIRS", "1500"))
+EACH: Final = 5
+"""So many pairs are made of each drawn playbook."""
 SEED: Final = int(os.environ.get("NOETL_PAIRS_SEED", "0"))
 KEPT_IN: Final = os.environ.get("NOETL_PAIRS_TO")
 AGAIN: Final = os.environ.get("NOETL_PAIR")
@@ -98,55 +102,72 @@ class Standing:
         """Takes no time."""
 
 
-def by_engine(texts: Mapping[str, str], script: Script, schedule: int) -> dict[str, Json]:
-    """The summary when open commands are answered in an order left to chance, and what the calls saw."""
-    chance = Random(schedule)
-    tools = Tools(script, chance)
-    children = Playbooks(lambda _: tools, TextLibrary(texts), Standing(), folder=Path(), env=ENV)
-    execution = Execution(load(texts[MAIN], MAIN), ExecutionInfo("drawn", ENV), silent)
-    waiting: list[Issued] = execution.start({}, TIME)
-    while waiting:
-        issued = waiting.pop(chance.randrange(len(waiting)))
-        outcome = None
-        if isinstance(issued.command, Invoke):
-            request = issued.command.request
-            outcome = asyncio.run(children.call(request)) if request.kind == "playbook" else tools.answer(request)
-        waiting += execution.apply(issued.number, Reply(TIME, outcome))
-    assert execution.ended
-    return {**execution.summary(), "calls": tools.sorted()}
+@dataclass(slots=True)
+class Both:
+    """A playbook and those that it may call, read once for the engine and once for the spec."""
 
+    texts: Mapping[str, str]
+    workflow: ir.Workflow
+    library: TextLibrary
+    documents: Mapping[str, Document]
 
-def by_spec(texts: Mapping[str, str], script: Script) -> dict[str, Json]:
-    """The same from the spec, which has an order of its own."""
-    tools = Tools(script)
-    return {**interpret(texts, MAIN, {}, tools.answer, execution_id="drawn", env=ENV), "calls": tools.sorted()}
+    @classmethod
+    def of(cls, texts: Mapping[str, str]) -> Both:
+        """From the texts by name, the main one under `MAIN`."""
+        documents = {name: read(text) for name, text in texts.items()}
+        return cls(texts, load(texts[MAIN], MAIN), TextLibrary(texts), documents)
 
+    def by_engine(self, script: Script, schedule: int) -> dict[str, Json]:
+        """The summary when open commands are answered in an order left to chance, and what the calls saw."""
+        chance = Random(schedule)
+        tools = Tools(script, chance)
+        children = Playbooks(lambda _: tools, self.library, Standing(), folder=Path(), env=ENV)
+        execution = Execution(self.workflow, ExecutionInfo("drawn", ENV), silent)
+        waiting: list[Issued] = execution.start({}, TIME)
+        while waiting:
+            issued = waiting.pop(chance.randrange(len(waiting)))
+            outcome = None
+            if isinstance(issued.command, Invoke):
+                request = issued.command.request
+                outcome = asyncio.run(children.call(request)) if request.kind == "playbook" else tools.answer(request)
+            waiting += execution.apply(issued.number, Reply(TIME, outcome))
+        assert execution.ended
+        return {**execution.summary(), "calls": tools.sorted()}
 
-def compare(texts: Mapping[str, str], script: Script, schedule: int) -> None:
-    """Fails with the pair and all differences."""
-    engine, spec = by_engine(texts, script, schedule), by_spec(texts, script)
-    found = differences(engine, spec)
-    if not found:
-        return
-    pair = {"texts": dict(texts), "script": [script.seed, script.failing], "schedule": schedule}
-    told = json.dumps({**pair, "engine": engine, "spec": spec}, ensure_ascii=False, indent=1)
-    if KEPT_IN:
-        (Path(KEPT_IN) / f"pair-{script.seed}-{script.failing}-{schedule}.json").write_text(told, encoding="utf-8")
-    lines = "\n".join(found)
-    raise AssertionError(f"{lines}\nscript {script}, schedule {schedule}\n{texts[MAIN]}\nengine {engine}\nspec {spec}")
+    def by_spec(self, script: Script) -> dict[str, Json]:
+        """The same from the spec, which has an order of its own."""
+        tools = Tools(script)
+        summary = interpret(self.documents, MAIN, {}, tools.answer, execution_id="drawn", env=ENV)
+        return {**summary, "calls": tools.sorted()}
+
+    def compare(self, script: Script, schedule: int) -> None:
+        """Fails with the pair and all differences."""
+        engine, spec = self.by_engine(script, schedule), self.by_spec(script)
+        found = differences(engine, spec)
+        if not found:
+            return
+        pair = {"texts": dict(self.texts), "script": asdict(script), "schedule": schedule}
+        told = json.dumps({**pair, "engine": engine, "spec": spec}, ensure_ascii=False, indent=1)
+        if KEPT_IN:
+            name = f"pair-{script.seed}-{script.failing}-{schedule}.json"
+            (Path(KEPT_IN) / name).write_text(told, encoding="utf-8")
+        lines = "\n".join(found)
+        raise AssertionError(f"{lines}\n{told}")
 
 
 @seed(SEED)
-@given(playbooks(), st.integers(0, 2**16))
-@settings(max_examples=PAIRS, database=None, suppress_health_check=list(HealthCheck))
+@given(playbooks(loops=True, cycles=True, children=True, sql=True, wide=True), st.integers(0, 2**16))
+@settings(max_examples=max(1, PAIRS // EACH), database=None, suppress_health_check=list(HealthCheck))
 def test_engine_and_spec_agree(playbook: Playbook, schedule: int) -> None:
-    compare({MAIN: playbook.text}, playbook.script, schedule)
+    both = Both.of({MAIN: playbook.text, **playbook.library})
+    for more in range(EACH):
+        both.compare(replace(playbook.script, seed=playbook.script.seed + more), schedule + more)
 
 
 def test_a_kept_pair_agrees() -> None:
     """Runs the file of `NOETL_PAIR`; without one, the smallest pair."""
     if AGAIN is None:
-        compare({MAIN: SMALLEST}, Script(0, 0), 0)
+        Both.of({MAIN: SMALLEST}).compare(Script(0, 0), 0)
         return
     pair = json.loads(Path(AGAIN).read_text(encoding="utf-8"))
-    compare(pair["texts"], Script(*pair["script"]), pair["schedule"])
+    Both.of(pair["texts"]).compare(Script(**pair["script"]), pair["schedule"])
