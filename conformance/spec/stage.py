@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -38,6 +39,8 @@ LONGEST_WAIT: Final = 30 * 24 * 3600
 """Seconds (RET-2)."""
 PAGES: Final = 100
 """RET-5."""
+PART: Final = re.compile(r"""\.?([^.\[\]]+)|\[(\d+)\]|\[(["'])(.*?)\3\]""")
+"""A part of a path (COL-3): a name, an index, or a name in quotes."""
 HANDLING: Final = frozenset({"next", "skip", "call", "retry"})
 """With `result` what handles an error (RUL-7)."""
 DATA: Final = frozenset({"set", "collect", "result", "sink", "log"})
@@ -227,15 +230,15 @@ class Stage:
             value = evaluate(strip_braces(collect.source.text)[0], self.names)
             if is_undefined(value):
                 return
-            made = plain(contents(value))
-        given = "append" if collect.mode is None else collect.mode.text
+            given = "append" if collect.mode is None else collect.mode.text
+            made = plain(contents(value) if given == "extend" else value)
         mode: Mode = "set" if given == "replace" else "append" if given == "append" else _mode(given)
         wanted, name = EMPTY.get(mode), collect.into.text
-        if wanted is not None and mode != "append" and not isinstance(made, wanted):
-            raise Failed("CollectType", f'collect with mode {given} needs {_a(wanted)}, but "from" is {type_of(made)}')
         old = self.names.store.get(name)
         if wanted is not None and old is not None and not isinstance(old, wanted):
             raise Failed("CollectType", f'collect with mode {given} needs {_a(wanted)}, but "{name}" is {type_of(old)}')
+        if wanted is not None and mode != "append" and not isinstance(made, wanted):
+            raise Failed("CollectType", f'collect with mode {given} needs {_a(wanted)}, but "from" is {type_of(made)}')
         self._write(name, mode, made)
 
     def _collect_by_path(self, collect: CollectByPath) -> None:
@@ -258,11 +261,12 @@ class Stage:
         found: object = seen.value if isinstance(seen, View) else seen
         if isinstance(seen, View) and seen.kind == "http":
             found = seen.value.get("body")
-        for part in path.removeprefix("$").removeprefix(".").split("."):
-            if isinstance(found, dict) and part in found:
+        for name, index, _, quoted in PART.findall(path.strip().removeprefix("$")):
+            part = name or quoted
+            if index and isinstance(found, list) and int(index) < len(found):
+                found = found[int(index)]
+            elif part and isinstance(found, dict) and part in found:
                 found = found[part]
-            elif isinstance(found, list) and part.isdecimal() and int(part) < len(found):
-                found = found[int(part)]
             else:
                 return MISSING
         return found
