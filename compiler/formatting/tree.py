@@ -86,3 +86,15 @@ def leaves(tree: Tree) -> Iterator[Leaf]:
             waiting.append(entry.value)
             if entry.key is not None:
                 waiting.append(entry.key)
+
+
+def copied(tree: Tree) -> Tree:
+    """The same values in the same styles, without comments and anchors."""
+    if isinstance(tree, Leaf):
+        return Leaf(tree.raw, tree.text, tree.style, tree.span)
+    entries = [Entry(copied(e.value), _key_of(e)) for e in tree.entries]
+    return Branch(entries, tree.is_map, tree.flow, tree.span)
+
+
+def _key_of(entry: Entry) -> Leaf | None:
+    return None if entry.key is None else Leaf(entry.key.raw, entry.key.text, entry.key.style, entry.key.span)

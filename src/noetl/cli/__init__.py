@@ -24,6 +24,7 @@ COMMANDS: Final[tuple[str, ...]] = (
     "init",
     "lint",
     "fmt",
+    "migrate",
     "run",
     "why",
     "replay",
