@@ -51,7 +51,8 @@ def compiled(number: int, case: Case, probe: Probe) -> AirflowCase | Unsupported
     identity = f"case_{number}"
     content = made.content.replace(f'dag_id="{made.identity}"', f'dag_id="{identity}"')
     assert identity in content
-    env = {variable(name): json.dumps(entry) for name, entry in case.credentials_at(probe.url).items()}
+    stored = case.credentials_at(probe.url).items()
+    env = {variable(name): entry if isinstance(entry, str) else json.dumps(entry) for name, entry in stored}
     env |= {**case.env, "NOETL_ALLOW_ENV": ",".join(case.env)}
     payload = {**case.payload, "probe": probe.url}
     return AirflowCase(identity, content, {"noetl_payload": json.dumps(payload)}, env)
