@@ -35,7 +35,7 @@ class Client:
         self._reader.start()
         self._id = 0
         self.notices: list[Message] = []
-        """Notifications that came in, but for diagnostics that were waited for."""
+        """Notifications that came in while an answer was waited for, until diagnostics are asked for."""
 
     def __enter__(self) -> Client:
         return self
@@ -110,15 +110,15 @@ class Client:
         self.notify("textDocument/didChange", {"textDocument": document, "contentChanges": list(changes)})
 
     def diagnostics(self, version: int, uri: str = URI) -> list[Message]:
-        """The diagnostics of a version of a document."""
+        """The diagnostics of a version of a document, which may have come in already."""
         while True:
-            message = self._next()
-            params = cast("Message", message.get("params") or {})
-            if message.get("method") == "textDocument/publishDiagnostics" and params["uri"] == uri:
+            waiting, self.notices = self.notices, []
+            for message in waiting or [self._next()]:
+                params = cast("Message", message.get("params") or {})
+                if message.get("method") != "textDocument/publishDiagnostics" or params["uri"] != uri:
+                    continue
                 if params.get("version") == version:
                     return cast("list[Message]", params["diagnostics"])
-            else:
-                self.notices.append(message)
 
     def at(self, method: str, line: int, character: int, **more: Json) -> Json:
         """The answer about a position."""
