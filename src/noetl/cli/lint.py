@@ -55,7 +55,7 @@ BaselineFile = Annotated[
 Processes = Annotated[
     int | None, typer.Option("--processes", metavar="N", min=1, help="How many processes check; else as many as pay.")
 ]
-CLEAN: Final = ("text", "json")
+COUNTED: Final = ("text", "json")
 """The formats that --statistics has."""
 
 
@@ -102,8 +102,8 @@ def command(
       noetl lint --explain NTL203
       cat playbook.yaml | noetl lint --format json -
     """
-    if statistics and format not in CLEAN:
-        raise UsageError(f"--statistics has the formats {', '.join(CLEAN)}")
+    if statistics and format not in COUNTED:
+        raise UsageError(f"--statistics has the formats {', '.join(COUNTED)}")
     if ((fix or diff) and write_baseline) or (fix and diff):
         raise UsageError("--fix, --diff and --write-baseline exclude each other")
     options = Options(format, fix, diff, write_baseline, statistics, no_cache, processes)
