@@ -25,6 +25,7 @@ COMMANDS: Final[tuple[str, ...]] = (
     "lint",
     "fmt",
     "migrate",
+    "graph",
     "run",
     "why",
     "replay",
