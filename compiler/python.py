@@ -8,13 +8,13 @@ import warnings
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import accumulate
-from typing import Final
+from typing import Final, cast
 
 from . import ir
 from .expr import analysis
 from .nodes import Scalar
 from .parts import overrides_of_step, tools_of_step, tools_of_task
-from .signature import Parameter, Signature, signature
+from .signature import Parameter, Signature, signature, statements
 
 _TEMPLATE: Final = re.compile(r"\{\{(.+?)\}\}")
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
@@ -44,17 +44,23 @@ class Code:
         self._starts = [0, *accumulate(map(len, self._lines))]
         self.tree: ast.Module | None = None
         self.problem: tuple[str, int] | None = None
-        """Why it does not parse, and the offset where; None also where Python gives no place."""
+        """Why it does not compile, and the offset where; None also where Python gives no place."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about the code, such as an unknown escape
                 self.tree = ast.parse(text)
+                compile(_as_run(self.tree), "<code>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
         except SyntaxError as error:
             if error.lineno is not None and 1 <= error.lineno <= len(self._lines):
                 offset = self._starts[error.lineno - 1] + max(0, (error.offset or 1) - 1)
                 self.problem = " ".join((error.msg or "invalid syntax").split()), min(offset, len(text))
         except (ValueError, RecursionError, MemoryError):
             return
+
+    @property
+    def verb(self) -> str:
+        """What code with a problem does not do."""
+        return "parse" if self.tree is None else "compile"
 
     def templates(self, names: frozenset[str]) -> Iterator[tuple[int, int]]:
         """Where templates stand that read one of the names, or the time."""
@@ -81,8 +87,8 @@ class Code:
 
     @cached_property
     def main(self) -> Signature | None:
-        """The signature of `main`; None of bare code, and of code that does not parse."""
-        return None if self.tree is None else signature(self.tree)
+        """The signature of `main`; None of bare code, and of code that does not compile."""
+        return None if self.tree is None or self.problem is not None else signature(self.tree)
 
     def place(self, parameter: Parameter) -> tuple[int, int]:
         """Where a parameter of `main` stands in the text."""
@@ -92,6 +98,22 @@ class Code:
     def _offset(self, line: int, column: int) -> int:
         """A place of the syntax tree, which counts bytes in a line, as an offset in the text."""
         return self._starts[line - 1] + len(self._lines[line - 1].encode()[:column].decode(errors="ignore"))
+
+
+def _as_run(tree: ast.Module) -> ast.Module:
+    """The module as it is compiled: bare code with a `return` of its own as the body of a function (TOO-3).
+
+    Whether bare code may wait is not said there, so that it is not refused here.
+    """
+    if signature(tree) is not None or not any(isinstance(statement, ast.Return) for statement in statements(tree)):
+        return tree
+    body = list(tree.body)
+    first: list[ast.stmt] = []
+    while body and isinstance(body[0], ast.ImportFrom) and body[0].module == "__future__":
+        first.append(body.pop(0))
+    function = cast("ast.AsyncFunctionDef", ast.parse("async def body(): pass").body[0])
+    function.body = body
+    return ast.Module([*first, function], [])
 
 
 def _reads(source: str, names: frozenset[str]) -> bool:

@@ -1,4 +1,4 @@
-"""NTL304: python code that does not parse (TOO-3)."""
+"""NTL304: python code that does not compile (TOO-3)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from noetl.compiler.checked import Checked
 from noetl.diagnostics import Diagnostic, Severity, kind
 
-KIND = kind("NTL304", "invalid-python", Severity.WARNING, "python code that does not parse")
+KIND = kind("NTL304", "invalid-python", Severity.WARNING, "python code that does not compile")
 
 
 def check(playbook: Checked) -> Iterator[Diagnostic]:
@@ -15,4 +15,4 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
     for scalar, code in playbook.python:
         if code.problem is not None and not any(code.templates(playbook.names)):
             message, offset = code.problem
-            yield playbook.found(KIND, f"python code does not parse: {message}", scalar.place(offset))
+            yield playbook.found(KIND, f"python code does not {code.verb}: {message}", scalar.place(offset))
