@@ -86,7 +86,7 @@ class Scopes:
         if step.loop is not None and name == step.loop.iterator:
             return place.iterating(), None
         if name == "steps":
-            return self._by_item(read), None
+            return self._by_item(read) or self._item_earlier(read, step, place), None
         if name == step.name:
             return place.own(), None
         if name in self._facts.graph.steps:
@@ -94,10 +94,33 @@ class Scopes:
         return f"it is no root, step, variable of the store or arg of {of_step(step)}", self._hint(step, site, name)
 
     def _earlier(self, name: str, step: ir.Step) -> str | None:
-        """A step's result is bound where one of its runs can come before."""
-        if not self._playbook.sound or self._facts.reach.leads(name, step.name):
+        """A step's result is bound where one of its runs that has one can come before."""
+        if not self._playbook.sound:
             return None
-        return f"no way leads from {of_step(self._facts.graph.steps[name])} to {of_step(step)}"
+        source = self._facts.graph.steps[name]
+        if not self._facts.reach.leads(name, step.name):
+            return f"no way leads from {of_step(source)} to {of_step(step)}"
+        if self._playbook.flows and self._leads_by_failure(source, step):
+            return f"{of_step(source)} leads here after a failure only, so that it has no result"
+        return None
+
+    def _leads_by_failure(self, source: ir.Step, step: ir.Step) -> bool:
+        """Whether every run of `source` that comes before failed: a handled error has no result (RES-1)."""
+        sets = any(isinstance(action, ir.SetResult) for rule in source.rules for action in rule.data)
+        if sets or source.loop is not None or self._facts.components.in_cycle(source.name):
+            return False
+        return all(
+            edge.taken_on == "failure"
+            for edge in self._facts.graph.leaving[source.name]
+            if edge.target == step.name or self._facts.reach.leads(edge.target, step.name)
+        )
+
+    def _item_earlier(self, read: Read, step: ir.Step, place: _Place) -> str | None:
+        """The same of a step's result that is read from `steps`."""
+        name = read.path[0] if read.path else None
+        if name == step.name:
+            return place.own()
+        return self._earlier(name, step) if isinstance(name, str) and name in self._facts.graph.steps else None
 
     def _by_item(self, read: Read) -> str | None:
         steps = self._facts.graph.steps

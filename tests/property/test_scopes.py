@@ -121,7 +121,7 @@ def unbound(compiled: Compilation) -> dict[str, list[Unbound]]:
     return {site.value.source: list(scopes.unbound(site)) for site in compiled.facts.sites}
 
 
-@given(playbooks(), st.integers(0, 2**16))
+@given(playbooks(loops=True), st.integers(0, 2**16))
 @settings(deadline=None)
 def test_what_is_told_to_be_unbound_is_unbound(playbook: Playbook, seed: int) -> None:
     document = copy.deepcopy(playbook.document)
