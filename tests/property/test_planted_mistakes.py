@@ -15,16 +15,21 @@ from noetl.conformance.authoring import Document
 from noetl.conformance.strategies import clean_documents
 from noetl.diagnostics import Severity, render_text
 
-from . import mistakes_meaning, mistakes_structure
+from . import mistakes_flow, mistakes_meaning, mistakes_structure
 from .planting import Expected, planters
 from .yaml_writer import Written, write
 
-PLANTERS = planters(mistakes_structure, mistakes_meaning)
+PLANTERS = planters(mistakes_structure, mistakes_meaning, mistakes_flow)
 GROUPS = [sorted(PLANTERS)[start::6] for start in range(6)]
 """All mistakes; those of a group are planted into the same playbooks, one at a time."""
 EXAMPLES = max(10, settings().max_examples // 4)
 UNREACHED = {"NTL204", "NTL205"}
-FOLLOWS = dict.fromkeys(("NTL102", "NTL103", "NTL104", "NTL203"), UNREACHED)
+FOLLOWS = {
+    **dict.fromkeys(("NTL102", "NTL103", "NTL104", "NTL203"), UNREACHED),
+    "NTL402": {"NTL406"},
+    "NTL403": {"NTL408"},
+    "NTL602": {"NTL213"},
+}
 """Warnings that a mistake may bring along: with it goes a transition, or what wrote a name."""
 
 
