@@ -302,8 +302,13 @@ _TURN: Final = (
 )
 
 _DATA: Final = (
-    Mutant("set-and-append-swapped", "CAU-2", "packet:compose", "return (*writes, write)", "return (write, *writes)"),
-    Mutant("set-keeps-what-was", "SET-1", "packet:compose", 'if write.mode == "set":\n        return (write,)', ""),
+    Mutant(
+        "set-and-append-swapped",
+        "CAU-2",
+        "packet:compose",
+        "apply_write(last.value, write)",
+        "apply_write(write.value, Write(write.mode, last.value))",
+    ),
     Mutant("join-forgets-a-branch", "CAU-1", "packet:joined", "for packet in packets:", "for packet in packets[:1]:"),
     Mutant("join-folds-by-arrival", "CAU-2", "packet:joined", "sorted(union)", "union"),
     Mutant("forks-share-their-future", "CAU-1", "packet:Packet.shared", "open=False", "open=bool(self.segments)"),

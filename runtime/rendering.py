@@ -83,8 +83,8 @@ class Requests:
         elif request.kind == "http":
             if str(fields.get("method", "GET")).upper() in BODY_METHODS:
                 fields.setdefault("body", default)
-        elif "data" not in fields and not given:
-            fields["data"] = default
+        elif not given and "command" not in fields:
+            fields.setdefault("data", default)
         return replace(request, fields=fields, args=given)
 
     def _build(

@@ -29,8 +29,6 @@ from .turn import Activation, Failed, Skipped, Steps, Transition, Turn, number
 ALONE: Final = 0
 """The lane of everything but the iterations of a parallel loop."""
 
-MAX_IN_FLIGHT: Final = 2**31
-"""More than any loop has iterations: an infinite `max_in_flight` is no bound."""
 _WRITES: Final = -1
 """In place of an entry: the key of what an iteration wrote, which comes before that of every token that it releases."""
 
@@ -221,10 +219,7 @@ class Run:
         """LOP-8."""
         if loop.max_in_flight is None:
             return self._scope.info.limits.in_flight
-        limit = number(render_json(loop.max_in_flight, self._scope), "max_in_flight")
-        if limit < 1:
-            raise RenderFailed("TemplateError", f"max_in_flight is a number of at least 1, not {limit:g}")
-        return int(min(limit, MAX_IN_FLIGHT))
+        return int(number(render_json(loop.max_in_flight, self._scope), "max_in_flight", 1, whole=True))
 
     def _sequential(self, found: _Iterations, items: list[Json]) -> _Lanes[None]:
         """LOP-2: each iteration sees the writes before it."""

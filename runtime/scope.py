@@ -120,7 +120,8 @@ class Scope:
         roots = [n for n in sorted(RESERVED - {"secret", "keychain"}) if self._root(n) is not MISSING]
         own = [self.own[0]] if self.own and self.own[1] is not None else []
         items = [self.iterator] if self.iterator is not None else []
-        return list(dict.fromkeys([*roots, *items, *self.args, *own, *self.results, *self.store, "steps"]))
+        others = [n for n in (*items, *self.args, *own, *self.results, *self.store) if n not in RESERVED]
+        return list(dict.fromkeys([*roots, *others, "steps"]))
 
     def plain(self, name: str) -> object:
         """The JSON value of a name for a python tool, or MISSING. Of a secret, code is given no more than the name."""

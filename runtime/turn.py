@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from math import nan
 from typing import Final, Literal, TypeAlias, TypeVar, assert_never
 
 from noetl.compiler import ir
@@ -306,7 +307,7 @@ class Turn:
 
     def _exhausted(self, rule: ir.Rule, retry: ir.Retry) -> bool:
         """RET-4: known before the block starts."""
-        return self._retries.get(rule.index, 0) + 1 >= self._number(retry.max_attempts, "max_attempts")
+        return self._retries.get(rule.index, 0) + 1 >= self._number(retry.max_attempts, "max_attempts", whole=True)
 
     def _fire(self, rule: ir.Rule, name: ir.EventName) -> Steps[Effect]:
         """RUL-6: the data actions in order, then the control action."""
@@ -361,7 +362,7 @@ class Turn:
 
     def _page(self, page: ir.Page) -> Effect:
         """RET-5; at the cap the call is dropped, and the rule handles no error."""
-        if len(self.attempts) >= self._number(page.max_attempts, "max_attempts"):
+        if len(self.attempts) >= self._number(page.max_attempts, "max_attempts", whole=True):
             self.emit("call.dropped", {"calls": len(self.attempts)})
             return Effect()
         wait = 0.0 if page.initial_delay is None else self._number(page.initial_delay, "initial_delay")
@@ -390,8 +391,8 @@ class Turn:
         fatal = truth(render_json(fail.fail_workflow, self.scope))
         return Failed({"type": "Fail", "message": str(message)}, dead_path=not fatal)
 
-    def _number(self, value: ir.Value, name: str) -> float:
-        return number(render_json(value, self.scope), name)
+    def _number(self, value: ir.Value, name: str, *, whole: bool = False) -> float:
+        return number(render_json(value, self.scope), name, whole=whole)
 
     # -- data actions ------------------------------------------------------------------------------------------------
 
@@ -469,16 +470,15 @@ _BOUND: Final = frozenset(("call.done", "step.exit", "loop.done"))
 """The events at which `response` and `result` are bound (RUL-4)."""
 
 
-def number(value: Json, name: str) -> float:
-    """The number that a field of an action or loop is; RenderFailed if it is none or below 0."""
+def number(value: Json, name: str, least: float = 0.0, *, whole: bool = False) -> float:
+    """The number that a field of an action or loop is; RenderFailed if it is none, or none that is allowed."""
     try:
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise ValueError
-        found = float(value)
+        found = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else nan
     except (ValueError, OverflowError):
-        raise RenderFailed("TemplateError", f"{name} is a number, not {value!r}") from None
-    if found < 0 or found != found:
-        raise RenderFailed("TemplateError", f"{name} is a number of at least 0, not {value!r}")
+        found = nan
+    if not found >= least or (whole and not found.is_integer()):
+        wanted = f"{'an integer' if whole else 'a number'} of at least {least:g}"
+        raise RenderFailed("TemplateError", f"{name} is {wanted}, not {value!r}")
     return found
 
 

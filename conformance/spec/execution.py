@@ -194,7 +194,8 @@ class Execution:
         path = str(call.fields.get("path"))
         playbook = _found(path, self.playbooks)
         if playbook is None:
-            return _failed("PlaybookFailed", f'there is no playbook "{path}"')
+            known = ", ".join(f'"{name}"' for name in _names(self.playbooks)[:20]) or "none"
+            return _failed("PlaybookFailed", f'no playbook has the path "{path}"; playbooks: {known}')
         if self.depth >= self.limits.depth:
             return _failed("LimitExceeded", f"playbooks call playbooks more than {self.limits.depth} deep")
         child_id = str(uuid.uuid5(CHILDREN, call.idempotency_key))
@@ -247,6 +248,11 @@ def _found(path: str, playbooks: Mapping[str, Playbook]) -> Playbook | None:
         if known is not None and known.text == path:
             return playbook
     return playbooks.get(path)
+
+
+def _names(playbooks: Mapping[str, Playbook]) -> list[str]:
+    paths = [playbook.document.metadata.path for playbook in playbooks.values()]
+    return sorted({*playbooks, *(path.text for path in paths if path is not None)})
 
 
 def _failed(kind: str, message: str, **more: Json) -> Outcome:

@@ -172,8 +172,8 @@ class Run:
     def _iterate(self) -> None:
         """LOP-1 to LOP-7: the iterations, then loop.done."""
         items = self._items()
-        self.iterated = True
         stage, parallel = self.stage, self._is_parallel()
+        self.iterated = True
         before = set(self.writes)
         for index, item in enumerate(items):
             position = (*self.key, index)

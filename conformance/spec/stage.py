@@ -164,8 +164,8 @@ class Stage:
             number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
         except (ValueError, OverflowError):
             number = math.nan
-        if not number >= least or (whole and number != int(number)):
-            wanted = "an integer" if whole else f"a number of at least {least:g}"
+        if not number >= least or (whole and not number.is_integer()):
+            wanted = f"{'an integer' if whole else 'a number'} of at least {least:g}"
             raise Failed("TemplateError", f"{name} is {wanted}, not {value!r}")
         return number
 

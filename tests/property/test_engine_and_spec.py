@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from random import Random  # noqa: TID251  # a seeded schedule, drawn by Hypothesis
-from typing import Final
+from typing import Final, Protocol
 
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
@@ -47,11 +47,19 @@ SMALLEST: Final = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: x}\
 ENV: Final[Mapping[str, str]] = {}
 
 
+class Answers(Protocol):
+    """What tools answer, by the place of the attempt."""
+
+    def outcome(self, place: str) -> Outcome:
+        """The same outcome for the same place, always."""
+        ...
+
+
 @dataclass(slots=True)
 class Tools:
     """Answers by script and notes what every call could see."""
 
-    script: Script
+    script: Answers
     chance: Random | None = None
     """Where replies come late, how late."""
     seen: dict[str, Json] = field(default_factory=dict)
@@ -117,7 +125,7 @@ class Both:
         documents = {name: read(text) for name, text in texts.items()}
         return cls(texts, load(texts[MAIN], MAIN), TextLibrary(texts), documents)
 
-    def by_engine(self, script: Script, schedule: int) -> dict[str, Json]:
+    def by_engine(self, script: Answers, schedule: int) -> dict[str, Json]:
         """The summary when open commands are answered in an order left to chance, and what the calls saw."""
         chance = Random(schedule)
         tools = Tools(script, chance)
@@ -134,7 +142,7 @@ class Both:
         assert execution.ended
         return {**execution.summary(), "calls": tools.sorted()}
 
-    def by_spec(self, script: Script) -> dict[str, Json]:
+    def by_spec(self, script: Answers) -> dict[str, Json]:
         """The same from the spec, which has an order of its own."""
         tools = Tools(script)
         summary = interpret(self.documents, MAIN, {}, tools.answer, execution_id="drawn", env=ENV)
