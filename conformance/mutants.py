@@ -90,8 +90,8 @@ _ENGINE: Final = (
         "tokens-of-iterations-lost",
         "LOP-4",
         "engine:Execution._advance",
-        "for _, token in live.run.released)",
-        "for _, token in ())",
+        "self._release(live.run.released)",
+        "self._release(())",
     ),
     Mutant(
         "error-of-the-largest-key",

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import heapq
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,7 +20,6 @@ from .events import Event, Listener
 from .journal import ExecutionStart, Journal, Replied
 from .packet import Token
 from .ports import Clock, ToolRunner
-from .run import Run, RunEnd
 from .scope import ExecutionInfo
 
 
@@ -101,31 +100,24 @@ async def _driven(
     return execution
 
 
-async def run_one(
+async def run_part(
     workflow: ir.Workflow,
-    step: str,
-    tokens: Sequence[Token],
+    steps: Iterable[str],
+    tokens: Iterable[Token],
+    failed: Iterable[str],
     info: ExecutionInfo,
     runner: ToolRunner,
     clock: Clock,
     listener: Listener = silent,
-) -> RunEnd:
-    """Run one step for the tokens that it takes: what a target's task does.
+) -> Execution:
+    """Run some of the steps for the tokens that lead to them, to the end: what a target's task does.
 
-    Commands are carried out one after the other; the tokens of iterations are among those of the end.
+    `failed` are the steps outside that had a failed run (RUN-6). The tokens that left are in `left` of what is given
+    back, the runs in `records`.
     """
-    run = Run(workflow, workflow.step(step), tokens, info, listener)
-    process = run.perform(clock.now())
-    waiting: deque[tuple[int, Command]] = deque()
-    try:
-        waiting.extend(next(process))
-        while True:
-            lane, command = waiting.popleft()
-            waiting.extend(process.send((lane, await _answer(command, runner, clock))))
-    except StopIteration as stop:
-        end = stop.value
-        assert isinstance(end, RunEnd)
-        return replace(end, tokens=(*run.released, *end.tokens))
+    execution = Execution(workflow, info, listener, part=frozenset(steps))
+    await _Driver(execution, runner, clock, None).run(execution.start_part(tokens, failed, clock.now()))
+    return execution
 
 
 async def _answer(command: Command, runner: ToolRunner, clock: Clock) -> Reply:

@@ -7,7 +7,7 @@ same events in the same order always give the same state, so a state is rebuilt 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -16,10 +16,11 @@ from noetl.compiler.ir import Json
 
 from .commands import Command, Reply
 from .events import Event, Listener
+from .keys import Key
 from .outcome import Tally, summarise
 from .packet import Token
 from .records import RunRecord
-from .run import ALONE, Process, Run, RunEnd
+from .run import ALONE, Process, Released, Run, RunEnd
 from .scope import ExecutionInfo
 from .starting import StartFailed, first_token
 
@@ -40,13 +41,14 @@ class Graph:
     """For every `join: all` step, the steps from which at least one edge leads to it, by any way."""
 
     @classmethod
-    def of(cls, workflow: ir.Workflow) -> Graph:
-        """The graph of a workflow."""
+    def of(cls, workflow: ir.Workflow, part: Container[str] | None = None) -> Graph:
+        """The graph of a workflow; of its joins only those in a part, where one is given."""
         before: dict[str, set[str]] = {step.name: set() for step in workflow.steps}
         for step in workflow.steps:
             for edge in step.edges():
                 before[edge.target].add(step.name)
-        return cls({s.name: _reaching(s.name, before) for s in workflow.steps if s.join == "all"})
+        joins = (s.name for s in workflow.steps if s.join == "all" and (part is None or s.name in part))
+        return cls({name: _reaching(name, before) for name in joins})
 
 
 def _reaching(target: str, before: Mapping[str, set[str]]) -> frozenset[str]:
@@ -88,7 +90,7 @@ def _deaf(event: Event) -> None:
 
 @dataclass(slots=True, repr=False)  # asyncio makes the repr of what a main coroutine returns, and this one is large
 class Execution:
-    """The state of one execution."""
+    """The state of one execution, or of a part of one: of what happens at some of the steps."""
 
     workflow: ir.Workflow
     info: ExecutionInfo
@@ -97,6 +99,10 @@ class Execution:
     """The runs that have ended; left empty where `info.records` says so."""
     snapshots: bool = False
     """Whether what a snapshot needs is kept: the replies to the runs that are under way."""
+    part: frozenset[str] | None = None
+    """The steps at which tokens arrive; None for all of them."""
+    left: list[Released] = field(default_factory=list)
+    """The tokens that left the part, with their edges."""
     error: Json | None = None
     """Why the execution failed outside of any run."""
     cancelled: bool = False
@@ -112,11 +118,13 @@ class Execution:
     _issued: list[Issued] = field(default_factory=list)
     _number: int = 0
     _started: int = 0
+    _beside: bool = False
+    """Whether something of the execution may be live that this part does not see."""
     _ended: bool = False
 
     def __post_init__(self) -> None:
         self._steps = {step.name: step for step in self.workflow.steps}
-        self._graph = Graph.of(self.workflow)
+        self._graph = Graph.of(self.workflow, self.part)
 
     @property
     def ended(self) -> bool:
@@ -134,6 +142,18 @@ class Execution:
         self._queue.append(token)
         return self._settle(time)
 
+    def start_part(self, tokens: Iterable[Token], failed: Iterable[str], time: str) -> list[Issued]:
+        """What `start` is to an execution, for a part of one: all the tokens that lead into it from outside.
+
+        `failed` are the steps outside that had a failed run and no dead path: they poison the joins of the part that
+        they can reach (RUN-6).
+        """
+        self._queue.extend(tokens)
+        self._beside = any(token.key != Key.root() for token in self._queue)
+        for step in failed:
+            self._poison(step, time)
+        return self._settle(time)
+
     def apply(self, number: int, reply: Reply) -> list[Issued]:
         """The reply to the command issued under `number`. An unknown or answered number is a ValueError."""
         waiting = self._live.pop(number, None)
@@ -147,6 +167,10 @@ class Execution:
         self.cancelled = True
         self._abandon()
         self._settle(time)
+
+    def failed_steps(self) -> list[str]:
+        """The steps that had a failed run and no dead path, sorted (RUN-6)."""
+        return sorted({record.step for record in self.records if record.fails_execution})
 
     def open_commands(self) -> list[Issued]:
         """Every command that waits for its reply, in the order in which they were issued."""
@@ -238,6 +262,7 @@ class Execution:
         self._queue.clear()
         self._held.clear()
         self._issued.clear()
+        self.left.clear()
 
     def _settle(self, time: str) -> list[Issued]:
         """Let every token arrive and every join fire that may; then the commands that this brought up."""
@@ -250,10 +275,10 @@ class Execution:
                 break
         if not self._live and not self._ended:
             self._ended = True
-            outcome = self.outcome()
-            self.listener(
-                Event("workflow.end", time, None, None, {"status": outcome["status"], "output": outcome["output"]})
-            )
+            if self.part is None:
+                outcome = self.outcome()
+                told: dict[str, Json] = {"status": outcome["status"], "output": outcome["output"]}
+                self.listener(Event("workflow.end", time, None, None, told))
         issued, self._issued = self._issued, []
         return issued
 
@@ -291,7 +316,7 @@ class Execution:
             self._tally = Tally()
             self._abandon()
             return
-        alone = not (self._live or self._queue or self._held)
+        alone = not (self._live or self._queue or self._held or self.left or self._beside)
         self._running[name] += 1
         self._advance(self._activated(name, tokens, time, alone=alone), ALONE, None)
 
@@ -316,7 +341,7 @@ class Execution:
                 self._issued.append(Issued(self._number, command))
         except StopIteration as stop:
             end = stop.value
-        self._queue.extend(token for _, token in live.run.released)
+        self._release(live.run.released)
         live.run.released.clear()
         if end is not None:
             self._finish(live.run.step.name, end, time)
@@ -328,7 +353,15 @@ class Execution:
             self.records.append(end.record)
         if end.poisons:
             self._poison(step, time)
-        self._queue.extend(token for _, token in end.tokens)
+        self._release(end.tokens)
+
+    def _release(self, tokens: Iterable[Released]) -> None:
+        """Tokens go on their way: they arrive here, or leave the part."""
+        for edge, token in tokens:
+            if self.part is None or token.target in self.part:
+                self._queue.append(token)
+            else:
+                self.left.append((edge, token))
 
     def _poison(self, step: str, time: str) -> None:
         """RUN-6."""

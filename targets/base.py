@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from noetl.compiler import ir
@@ -56,6 +56,10 @@ class Source:
     text: str
     """The whole playbook as decoded; a target ships it unchanged."""
     workflow: ir.Workflow
+    playbooks: Mapping[str, str] = field(default_factory=dict)
+    """The texts of the sub-playbooks that a target ships, by file (TOO-4)."""
+    all_playbooks: bool = False
+    """Whether these are all that there are, so that a path may be a template."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -9,11 +10,13 @@ from typing import Final
 from noetl.compiler import ir
 from noetl.compiler.findings import quoted
 from noetl.compiler.parts import tools_of_step, tools_of_task
+from noetl.compiler.passes.facts import Facts
 from noetl.compiler.tools import KINDS, plugged
 from noetl.diagnostics import Diagnostic, Span
+from noetl.errors import InternalError
 
 from .base import Capability
-from .plan import control_graph, cycles
+from .regions import control_graph, fans_out
 
 FEATURES: Final[Mapping[str, str]] = {
     "choice": "rules that lead to different steps; the first that fires decides (RUL-1, STP-7)",
@@ -23,6 +26,7 @@ FEATURES: Final[Mapping[str, str]] = {
     "many-copies": "more tokens at a `join: each` step than a plan makes copies",
     "cycle": "steps that lead back to themselves",
     "loop": "`loop` on a step (section 7)",
+    "fan-out": "a `next` in the iterations of a loop: as many tokens as there are items (LOP-4)",
     "rules": "events, rules and data actions (sections 5 and 6)",
     "call-retry": "`call`, `retry` and paging (CALL, RET)",
     "handled-error": "an error that a rule handles (RUL-7)",
@@ -34,6 +38,7 @@ FEATURES: Final[Mapping[str, str]] = {
     "credentials": "credentials by name (TOO-6)",
     "script": "`script`: code or SQL from elsewhere (TOO-5)",
     **{f"tool-{name}": f"the tool or sink `{name}` (section 9)" for name in KINDS},
+    "templated-playbook": "a sub-playbook whose path is a template (TOO-4)",
     "plug-in": "a tool or sink of a kind that an installed plug-in runs (TOO-8)",
 }
 """Every feature, with what it is."""
@@ -62,7 +67,7 @@ def used(workflow: ir.Workflow) -> Iterator[Use]:
             continue
         subject = f"step {quoted(step.name)}"
         if step.loop:
-            yield Use("loop", f"{subject} has a loop", step.loop.span)
+            yield Use("fan-out" if fans_out(step) else "loop", f"{subject} has a loop", step.loop.span)
         for tool in tools_of_step(step):
             yield from _tool_uses(subject, tool)
             tasks.update({task.name: task for task in _named_tasks(workflow, tool)})
@@ -73,6 +78,27 @@ def used(workflow: ir.Workflow) -> Iterator[Use]:
             for tool in tools_of_task(task):
                 yield from _tool_uses(f"workbook task {quoted(task.name)}", tool)
                 tasks.update({inner.name: inner for inner in _named_tasks(workflow, tool)})
+
+
+def cycles(facts: Facts) -> Iterator[tuple[ir.Edge, ...]]:
+    """For each group of steps that `start` reaches and that reach each other, the shortest way back to the first."""
+    for number, group in enumerate(facts.components.members):
+        if number in facts.components.cyclic and group[0] in facts.reach.from_start:
+            yield _way_back(facts, group[0])
+
+
+def _way_back(facts: Facts, step: str) -> tuple[ir.Edge, ...]:
+    ways: dict[str, tuple[ir.Edge, ...]] = {step: ()}
+    todo = deque([step])
+    while todo:
+        here = todo.popleft()
+        for edge in facts.graph.leaving[here]:
+            if edge.target == step:
+                return (*ways[here], edge)
+            if edge.target not in ways:
+                ways[edge.target] = (*ways[here], edge)
+                todo.append(edge.target)
+    raise InternalError(f'step "{step}" is in a cycle without a way back')
 
 
 def refusals(uses: Iterator[Use], target: str, table: tuple[Capability, ...], path: str) -> list[Diagnostic]:
@@ -93,6 +119,9 @@ def _tool_uses(subject: str, tool: ir.Tool) -> Iterator[Use]:
     known = KINDS.get(tool.kind)
     plug_in = (known is None or not known.runner) and tool.kind in plugged()
     yield Use("plug-in" if plug_in else f"tool-{tool.kind}", f'{subject} has a tool of kind "{tool.kind}"', tool.span)
+    path = tool.fields.get("path") if tool.kind == "playbook" else None
+    if path is not None and not isinstance(path, ir.Const):
+        yield Use("templated-playbook", f"{subject} runs the playbook of a path that is a template", path.span)
     script = tool.fields.get("script")
     if script is not None:
         yield Use("script", f"{subject} takes its code from a script", script.span)

@@ -1,47 +1,24 @@
-"""The control graph cut into units, for any target: which native tasks a step becomes, and why.
+"""The control graph cut into units, for any target: which native tasks the steps become, and why.
 
 A step is one native task where at most one token can reach it or where it joins all of them, else one copy per token
-that can be there at the same time. Every edge of the playbook has an arrow per copy of its source. What `start` does
-not reach is dropped first: an engine of tasks would run it, a playbook does not.
+that can be there at the same time. Steps that cannot be tasks are together one region (see `regions`), which the
+embedded runtime runs inside a task; a region that one token goes through has copies like a step. Every edge of the
+playbook between two units has an arrow per copy of its source. What `start` does not reach is dropped first: an engine
+of tasks would run it, a playbook does not.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final, Literal
 
 from noetl.compiler import ir
-from noetl.compiler.passes.components import components
-from noetl.compiler.passes.facts import Facts
-from noetl.compiler.passes.graph import graph
-from noetl.compiler.passes.reachability import reachability
-from noetl.errors import InternalError
+
+from .regions import Part, Reason, control_graph, parts
 
 MAX_COPIES: Final = 16
-"""Most copies of one step; past it a plan is refused."""
-
-
-class Reason(Enum):
-    """Why a step became the unit that it is: a code and the sentence that explains it."""
-
-    ENTRY = "entry", "every execution starts here"
-    ONE_EDGE = "one-edge", "one edge leads here"
-    EXCLUSIVE = "exclusive-edges", "at most one of the edges that lead here is taken in an execution"
-    JOIN_ALL = "join-all", "join: all takes the tokens of all its edges in one run"
-    CONCURRENT = "concurrent-tokens", "several tokens can arrive, and join: each makes a run of every one"
-
-    @property
-    def code(self) -> str:
-        """The stable name of the reason."""
-        return self.value[0]
-
-    @property
-    def text(self) -> str:
-        """The reason as a sentence."""
-        return self.value[1]
+"""Most copies of one step; what needs more becomes a region."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,14 +49,25 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What a step became."""
+    """What a step became, or several steps together."""
 
-    step: ir.Step
-    kind: Literal["step", "copies"]
-    reason: Reason
+    steps: tuple[ir.Step, ...]
+    """One, if it is not a region."""
+    kind: Literal["step", "copies", "region"]
+    reasons: tuple[Reason, ...]
+    """Why each step became this."""
     chooses: bool
-    """Whether a run that does not fail may leave an edge of the step untaken."""
+    """Whether what does not fail may leave an edge untaken."""
+    many: bool
+    """Whether any number of tokens may leave by each edge: it may have failed, nevertheless."""
+    gathers: bool
+    """Whether tokens that come side by side make runs of their own, so that none is lost where another one fails."""
     copies: tuple[Copy, ...]
+
+    @property
+    def step(self) -> ir.Step:
+        """The first step."""
+        return self.steps[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,51 +88,17 @@ class Plan:
             yield from copy.leaving
 
 
-class TooManyCopies(Exception):
-    """A step would have more than MAX_COPIES copies."""
-
-    def __init__(self, step: ir.Step) -> None:
-        self.step = step
-        super().__init__(step.name)
-
-
-def control_graph(workflow: ir.Workflow) -> Facts:
-    """The facts that a plan needs: edges, what `start` reaches, and cycles."""
-    return components(workflow, reachability(workflow, graph(workflow, Facts())))
-
-
-def cycles(facts: Facts) -> Iterator[tuple[ir.Edge, ...]]:
-    """For each group of steps that `start` reaches and that reach each other, the shortest way back to the first."""
-    for number, group in enumerate(facts.components.members):
-        if number in facts.components.cyclic and group[0] in facts.reach.from_start:
-            yield _way_back(facts, group[0])
-
-
-def _way_back(facts: Facts, step: str) -> tuple[ir.Edge, ...]:
-    ways: dict[str, tuple[ir.Edge, ...]] = {step: ()}
-    todo = deque([step])
-    while todo:
-        here = todo.popleft()
-        for edge in facts.graph.leaving[here]:
-            if edge.target == step:
-                return (*ways[here], edge)
-            if edge.target not in ways:
-                ways[edge.target] = (*ways[here], edge)
-                todo.append(edge.target)
-    raise InternalError(f'step "{step}" is in a cycle without a way back')
-
-
 def plan(workflow: ir.Workflow, max_copies: int = MAX_COPIES) -> Plan:
-    """The units of a playbook without cycles (ValueError); TooManyCopies where a step needs more than `max_copies`."""
+    """The units of a playbook, none of them with more than `max_copies` copies."""
     facts = control_graph(workflow)
-    if any(cycles(facts)):
-        raise ValueError("the control graph has a cycle")
-    names = (name for group in facts.components.members for name in group)
-    order = [facts.graph.steps[name] for name in names if name in facts.reach.from_start]
-    draft = _Draft(max_copies)
-    for step in order:
-        draft.add(step)
-    return draft.plan(order)
+    crowded: dict[str, Reason] = {}
+    while True:
+        draft = _Draft(max_copies)
+        for part in parts(workflow, facts, crowded):
+            draft.add(part)
+        if not draft.crowded:
+            return draft.plan()
+        crowded |= draft.crowded
 
 
 @dataclass(slots=True)
@@ -152,6 +106,12 @@ class _Draft:
     """Copies and arrows as numbers while the plan grows: an arrow knows its source at once, its target later."""
 
     max_copies: int
+    crowded: dict[str, Reason] = field(default_factory=dict)
+    """Steps for which the parts have to be cut anew."""
+    parts: list[tuple[Part, bool]] = field(default_factory=list)
+    """Each with whether it gathers."""
+    owners: list[int] = field(default_factory=list)
+    """Of each copy the number of its part."""
     copies: list[CopyId] = field(default_factory=list)
     arriving: list[list[int]] = field(default_factory=list)
     leaving: list[list[int]] = field(default_factory=list)
@@ -162,40 +122,58 @@ class _Draft:
     """Arrows that lead to a step whose copies are not made yet."""
     known: dict[tuple[int, int], bool] = field(default_factory=dict)
 
-    def add(self, step: ir.Step) -> None:
-        """Make the copies of a step, all of whose sources are there."""
-        coming = self.waiting.pop(step.name, [])
-        groups = [coming] if step.join == "all" or not coming else self._groups(coming)
-        if len(groups) > self.max_copies:
-            raise TooManyCopies(step)
+    def add(self, part: Part) -> None:
+        """Make the copies of a part, all of whose sources are there."""
+        coming = sorted(arrow for step in part.steps for arrow in self.waiting.pop(step.name, ()))
+        leaving = tuple(part.leaving())
+        groups = self._groups(coming) if part.many or part.region or part.steps[0].join == "each" else [coming]
+        self.parts.append((part, part.many and len(groups) > 1))
+        if not coming or part.many:
+            groups = [coming]
+        elif (reason := self._crowd(part, groups)) is not None:
+            self.crowded.update(dict.fromkeys((step.name for step in part.steps), reason))
+            groups = [coming]
         for number, group in enumerate(groups, 1):
             here = len(self.copies)
-            self.copies.append(CopyId(step.name, number))
+            self.copies.append(CopyId(part.steps[0].name, number))
+            self.owners.append(len(self.parts) - 1)
             self.arriving.append(group)
             self.leaving.append([])
             for arrow in group:
                 self.targets[arrow] = here
-            for edge in step.edges():
+            for edge in leaving:
                 self.leaving[here].append(len(self.edges))
                 self.waiting.setdefault(edge.target, []).append(len(self.edges))
                 self.edges.append(edge)
                 self.sources.append(here)
                 self.targets.append(-1)
 
-    def plan(self, order: Sequence[ir.Step]) -> Plan:
+    def plan(self) -> Plan:
         """The finished plan."""
         arrows = [
             Arrow(edge, self.copies[source], self.copies[target])
             for edge, source, target in zip(self.edges, self.sources, self.targets, strict=True)
         ]
-        by_step: dict[str, list[Copy]] = {}
+        by_part: list[list[Copy]] = [[] for _ in self.parts]
         for number, id_ in enumerate(self.copies):
             made = Copy(id_, *(tuple(arrows[a] for a in at[number]) for at in (self.arriving, self.leaving)))
-            by_step.setdefault(id_.step, []).append(made)
-        return Plan(tuple(_unit(step, tuple(by_step[step.name])) for step in order))
+            by_part[self.owners[number]].append(made)
+        units = zip(self.parts, by_part, strict=True)
+        return Plan(tuple(_unit(part, gathers, tuple(copies)) for (part, gathers), copies in units))
+
+    def _crowd(self, part: Part, groups: Sequence[Sequence[int]]) -> Reason | None:
+        """Why a part cannot have a copy for each group of arrows, if so."""
+        if part.region and any(step.join == "all" for step in part.steps):
+            several = len(groups) > 1 or any(self._many(arrow) for group in groups for arrow in group)
+            return Reason.JOIN_IN_CYCLE if several else None
+        return Reason.TOO_MANY if len(groups) > self.max_copies else None
+
+    def _many(self, arrow: int) -> bool:
+        """Whether any number of tokens may come by an arrow."""
+        return self.parts[self.owners[self.sources[arrow]]][0].many
 
     def _groups(self, coming: Sequence[int]) -> list[list[int]]:
-        """The arrows to a `join: each` step, each in the first group of which it excludes every member."""
+        """Arrows, each in the first group of which it excludes every member."""
         groups: list[list[int]] = []
         for arrow in coming:
             for group in groups:
@@ -209,8 +187,9 @@ class _Draft:
     def _exclude(self, first: int, second: int) -> bool:
         """Whether no execution takes both arrows, whatever each run chooses.
 
-        From one copy: if they belong to different `next`s. Else the arrow whose source is later excludes the other if
-        all arrows that lead to its source do. Nothing leads to `start`, so it excludes nothing.
+        From one copy: if they belong to different `next`s, of which a region that one token goes through takes one,
+        too. Else the arrow whose source is later excludes the other if all arrows that lead to its source do. Nothing
+        leads to `start`, so it excludes nothing.
         """
         stack = [(first, second)]
         while stack:
@@ -227,7 +206,7 @@ class _Draft:
         """The answer for a pair, or the pair that has to be known first."""
         one, other = pair
         if self.sources[one] == self.sources[other]:
-            return self.edges[one].rule != self.edges[other].rule, None
+            return not self._many(one) and _way(self.edges[one]) != _way(self.edges[other]), None
         if self.sources[one] < self.sources[other]:
             one, other = other, one
         above = self.arriving[self.sources[one]]
@@ -240,17 +219,26 @@ class _Draft:
         return bool(above), None
 
 
-def _unit(step: ir.Step, copies: tuple[Copy, ...]) -> Unit:
-    if len(copies) > 1:
-        return Unit(step, "copies", Reason.CONCURRENT, _chooses(step), copies)
+def _way(edge: ir.Edge) -> tuple[str, int | None]:
+    """The `next` that an edge belongs to."""
+    return edge.source, edge.rule
+
+
+def _unit(part: Part, gathers: bool, copies: tuple[Copy, ...]) -> Unit:
+    if part.region:
+        return Unit(part.steps, "region", part.reasons, bool(copies[0].leaving), part.many, gathers, copies)
+    (step,) = part.steps
     arriving = len(copies[0].arriving)
-    if arriving == 0:
+    if len(copies) > 1:
+        reason = Reason.CONCURRENT
+    elif arriving == 0:
         reason = Reason.ENTRY
     elif arriving == 1:
         reason = Reason.ONE_EDGE
     else:
         reason = Reason.JOIN_ALL if step.join == "all" else Reason.EXCLUSIVE
-    return Unit(step, "step", reason, _chooses(step), copies)
+    kind: Literal["step", "copies"] = "copies" if len(copies) > 1 else "step"
+    return Unit(part.steps, kind, (reason,), _chooses(step), many=False, gathers=False, copies=copies)
 
 
 def _chooses(step: ir.Step) -> bool:

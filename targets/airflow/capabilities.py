@@ -10,18 +10,13 @@ from noetl.targets.base import Capability
 VERSIONS: Final = "3.3"
 """The versions of Airflow for which the table holds."""
 
-CYCLE: Final = kind(
-    "NTL501", "cycle-on-target", Severity.ERROR, "steps that lead back to themselves, on a target without cycles"
-)
-LOOP: Final = kind("NTL502", "loop-on-target", Severity.ERROR, "a loop, on a target that has none")
-PLAYBOOK_TOOL: Final = kind(
-    "NTL503", "playbook-tool-on-target", Severity.ERROR, "a sub-playbook, on a target that runs none"
+PLAYBOOK: Final = kind(
+    "NTL507", "unknown-playbook-on-target", Severity.ERROR, "a sub-playbook by a template, of unknown playbooks"
 )
 TOOL: Final = kind("NTL504", "tool-on-target", Severity.ERROR, "a tool of a kind that a target does not run")
-COPIES: Final = kind("NTL505", "too-many-copies", Severity.ERROR, "more tokens at a step than a plan makes copies")
 
 _IN_TASK: Final = "by the runtime inside the step's task"
-_NO_RUNNER: Final = "nothing runs this kind of tool there"
+_REGION: Final = "a region: one task in which the runtime runs"
 _PLUG_IN: Final = "this kind of tool needs a plug-in, and none is installed"
 
 
@@ -38,25 +33,10 @@ TABLE: Final[tuple[Capability, ...]] = (
     _native("fork", "several tasks below one"),
     _native("join-all", "one task with trigger rule `none_failed_min_one_success`"),
     _native("join-each", "one task, or one per token that can be there at the same time"),
-    Capability(
-        "many-copies",
-        "refused",
-        "it would need more than 16 tasks",
-        COPIES,
-        "todo",
-        "give the step `join: all` if one run is enough",
-        VERSIONS,
-    ),
-    Capability(
-        "cycle",
-        "refused",
-        "a DAG has no way back",
-        CYCLE,
-        "todo",
-        "page inside one step with `call` or `retry`",
-        VERSIONS,
-    ),
-    Capability("loop", "refused", "loops are not lowered", LOOP, "todo", None, VERSIONS),
+    _emulated("many-copies", f"{_REGION} the step and what comes after it, up to the steps that join the tokens"),
+    _emulated("cycle", f"{_REGION} the steps of the cycle"),
+    _emulated("loop", "by the runtime inside the step's task; the iterations of a parallel loop side by side"),
+    _emulated("fan-out", f"{_REGION} the loop and what comes after it, up to the steps that join the tokens"),
     _emulated("rules"),
     _emulated("call-retry", "by the runtime inside the step's task; waits hold the task's slot"),
     _native("handled-error", "a green task that follows its edge"),
@@ -72,11 +52,10 @@ TABLE: Final[tuple[Capability, ...]] = (
     _emulated("tool-workbook"),
     _emulated("tool-secrets", "by the runtime inside the step's task; only the name of a secret is in an XCom"),
     _emulated("tool-event_log", "as a line of the task's log"),
-    Capability("tool-playbook", "refused", "sub-playbooks are not lowered", PLAYBOOK_TOOL, "todo", None, VERSIONS),
-    *(
-        Capability(f"tool-{name}", "refused", _NO_RUNNER, TOOL, "todo", None, VERSIONS)
-        for name in ("postgres", "duckdb")
-    ),
+    _emulated("tool-playbook", "by the runtime inside the step's task; the DAG file holds the texts of the playbooks"),
+    _emulated("templated-playbook", "with `--playbooks`: the DAG file holds every playbook of these folders"),
+    _emulated("tool-postgres"),
+    _emulated("tool-duckdb", "by the runtime inside the step's task; a file is relative to the folder of the DAG file"),
     *(
         Capability(f"tool-{name}", "refused", _PLUG_IN, TOOL, "todo", None, VERSIONS)
         for name in ("snowflake", "ducklake", "transfer", "container", "script", "gcs")
@@ -84,5 +63,16 @@ TABLE: Final[tuple[Capability, ...]] = (
     _emulated("plug-in", "by the runtime inside the step's task; the workers need the plug-in, too"),
 )
 """One row per feature."""
+
+UNKNOWN_PLAYBOOKS: Final = Capability(
+    "templated-playbook",
+    "refused",
+    "which playbooks may be meant is not known",
+    PLAYBOOK,
+    "never",
+    "name the folders of all playbooks that may be meant with --playbooks",
+    VERSIONS,
+)
+"""In place of the row of the table where no `--playbooks` is given."""
 
 ROWS: Final = {row.feature: row for row in TABLE}

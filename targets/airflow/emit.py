@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import Final
 
@@ -10,9 +9,10 @@ import noetl
 from noetl.compiler import ir
 from noetl.targets.base import Source
 
-from .layout import Layout, StepTask, label
+from .layout import Layout, StepTask, lines
 from .literals import json_literal, quoted, text_literal
 from .params import form_params
+from .playbook import fingerprint
 
 TAG: Final = "noetl"
 MAX_TAG: Final = 100
@@ -25,23 +25,23 @@ Made from {file} by noetl {version}. Change the playbook and compile it again in
 A step of the playbook is one task, or one per token that can reach it. `a.to(b, "rule0.1")` is the second entry in the
 `next` of the first rule of step a, "next.0" the first one of the step's own. A branch step follows the edges that its
 run takes, each a task of its own; a plain step takes all of them. The verdict decides the state of the DAG run.
-"""
+{about}"""
 
 from airflow.sdk import DAG, TriggerRule
-from noetl.targets.airflow.operators import BranchStep, PlainStep, Playbook, Verdict
+from noetl.targets.airflow.operators import {operators}
 
 PLAYBOOK = {playbook}
-
+{playbooks}
 # Task -> step, first and last line in the playbook.
 SOURCE_MAP = {source_map}
 
 # Runs once every edge that leads to the task is decided, at least one was taken and no run above it has failed.
 JOIN = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
-
+{rules}
 playbook = Playbook(
     PLAYBOOK,
     SOURCE_MAP,
-    description={description},
+{arguments}    description={description},
     digest="{digest}",
     made_by="{version}",
 )
@@ -56,6 +56,18 @@ with DAG(
     default_args={{"retries": 0}},
 ) as dag:
 '''
+_REGIONS: Final = """
+A region is one task that runs several steps, or one of them any number of times. `b.ask(a)`: region a may have left
+tokens and failed nevertheless, so what joins tokens below it looks there first.
+"""
+_GATHER: Final = """
+# Runs once every edge that leads to the region is decided: a failed run above it poisons only what joins tokens there.
+GATHER = TriggerRule.ALL_DONE
+"""
+_PLAYBOOKS: Final = """
+# The playbooks that steps run, by file.
+PLAYBOOKS = {playbooks}
+"""
 _TAIL: Final = """
     # It waits for everything, but never directly below a branch step, which would skip it.
     verdict = Verdict(task_id="verdict", trigger_rule=TriggerRule.ALL_DONE)
@@ -71,29 +83,37 @@ _PARAMS: Final = """
 def emit(source: Source, layout: Layout) -> str:
     """The text of the DAG file."""
     workflow = source.workflow
+    regions = [task for task in layout.steps if task.unit.kind == "region"]
+    playbooks = _PLAYBOOKS.format(playbooks=_texts(source)) if source.playbooks else ""
     head = _HEAD.format(
         title=_title(workflow),
         file=_one_line(os.path.basename(source.path)),
         version=noetl.__version__,
+        about=_REGIONS if regions else "",
+        operators=", ".join(sorted({"BranchStep", "Playbook", "Verdict", *map(_operator, layout.steps)})),
         playbook=text_literal(source.text),
+        playbooks=playbooks,
         source_map=_source_map(layout),
-        digest=digest(source.text),
+        rules=_GATHER if any(task.unit.gathers for task in regions) else "",
+        arguments="    playbooks=PLAYBOOKS,\n" if source.playbooks else "",
+        digest=fingerprint(source.text, source.playbooks),
         dag_id=quoted(layout.dag_id),
         description=quoted(workflow.description or f"NoETL playbook {workflow.name}"),
         tags=json_literal(_tags(workflow), 4),
     )
     steps = [_step(task) for task in layout.steps]
     edges = [
-        f"    {one.variable}.to({other.variable}, {quoted(label(arrow))})" for one, arrow, other in layout.arrows()
+        f"    {one.variable}.to({other.variable}, {quoted(one.label(arrow.edge))})"
+        for one, arrow, other in layout.arrows()
+    ]
+    edges += [
+        f"    {task.variable}.ask({', '.join(other.variable for other in task.asks)})"
+        for task in layout.steps
+        if task.asks
     ]
     params = form_params(workflow.workload)
     tail = _TAIL + (_PARAMS.format(params=json_literal(params, 4)) if params else "")
     return head + "\n".join([*steps, *([""] if edges else []), *edges, ""]) + tail
-
-
-def digest(text: str) -> str:
-    """What the emitted file's copy of the playbook is checked against when Airflow parses it."""
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def _title(workflow: ir.Workflow) -> str:
@@ -113,10 +133,29 @@ def _source_map(layout: Layout) -> str:
     return "\n".join(["{", *lines, "}"])
 
 
+def _texts(source: Source) -> str:
+    """Each text once: a playbook that runs itself is PLAYBOOK here, too."""
+    lines = [
+        f"    {quoted(name)}: {'PLAYBOOK' if text == source.text else text_literal(text)},"
+        for name, text in source.playbooks.items()
+    ]
+    return "\n".join(["{", *lines, "}"])
+
+
+def _operator(task: StepTask) -> str:
+    """The class of a task."""
+    return f"{'Branch' if task.unit.chooses else 'Plain'}{'Region' if task.unit.kind == 'region' else 'Step'}"
+
+
 def _step(task: StepTask) -> str:
-    kind = "BranchStep" if task.unit.chooses else "PlainStep"
-    rule = ", trigger_rule=JOIN" if task.joins else ""
-    return f"    {task.variable} = {kind}(task_id={quoted(task.task_id)}, playbook=playbook{rule})"
+    rule = [f"trigger_rule={'GATHER' if task.unit.gathers else 'JOIN'}"] if task.joins else []
+    arguments = [f"task_id={quoted(task.task_id)}", "playbook=playbook", *rule]
+    head = f"    {task.variable} = {_operator(task)}("
+    if task.unit.kind != "region":
+        return f"{head}{', '.join(arguments)})"
+    steps = [f"    {quoted(step.name)}: {lines(step)}," for step in task.unit.steps]
+    told = [*(f"{argument}," for argument in arguments), "steps={", *steps, "},"]
+    return "\n".join([head, *(f"        {line}" for line in told), "    )"])
 
 
 def _tags(workflow: ir.Workflow) -> list[ir.Json]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from noetl.compiler import ir
-from noetl.targets.plan import Arrow, Copy, Plan, Unit
+from noetl.targets.plan import Arrow, Copy, CopyId, Plan, Unit
 
 from .names import dag_id, edge_label, edge_task_id, step_task_id
 
@@ -19,7 +19,7 @@ TAKEN: Final = frozenset(["dag", "playbook", "verdict", "task"])
 
 @dataclass(frozen=True, slots=True)
 class StepTask:
-    """One task that runs a step."""
+    """One task that runs a step, or the steps of a region."""
 
     task_id: str
     variable: str
@@ -27,11 +27,21 @@ class StepTask:
     unit: Unit
     copy: Copy
     lines: tuple[int, int]
+    asks: tuple[StepTask, ...]
+    """The tasks that may have failed though they left tokens, and whose failure may poison a join here."""
 
     @property
     def joins(self) -> bool:
         """Whether an edge leads to it, so that it waits for one that is taken."""
         return bool(self.copy.arriving)
+
+    def label(self, edge: ir.Edge) -> str:
+        """An edge among those of the task, such as `rule0.1`."""
+        return edge_label(edge.rule, edge.entry, edge.source if len(self.unit.steps) > 1 else None)
+
+    def edge_task(self, edge: ir.Edge) -> str:
+        """The id of the empty task of an edge, where the unit chooses."""
+        return edge_task_id(self.task_id, self.label(edge))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +63,34 @@ class Layout:
         for task in self.steps:
             if task.unit.chooses:
                 for arrow in task.copy.leaving:
-                    yield edge_task_id(task.task_id, label(arrow)), arrow
+                    yield task.edge_task(arrow.edge), arrow
 
     def source_map(self) -> dict[str, tuple[str, int, int]]:
-        """For each task: the step, and the first and last line of what it stands for."""
+        """For each task: the step, of a region the first one, and the first and last line of what it stands for."""
         found: dict[str, tuple[str, int, int]] = {}
         for task in self.steps:
             found[task.task_id] = (task.unit.step.name, *task.lines)
         for id_, arrow in self.edge_tasks():
-            found[id_] = (arrow.edge.source, *_lines(arrow.edge))
+            found[id_] = (arrow.edge.source, *lines(arrow.edge))
         return found
-
-
-def label(arrow: Arrow) -> str:
-    """An arrow among those of its task, such as `rule0.1`."""
-    return edge_label(arrow.edge.rule, arrow.edge.entry)
 
 
 def lay_out(workflow: ir.Workflow, plan: Plan) -> Layout:
     """Ids and variables for everything in a plan; the same playbook always gets the same."""
     variables: set[str] = set(TAKEN)
-    steps = []
+    steps: list[StepTask] = []
+    above: dict[CopyId, dict[str, StepTask]] = {}
     for unit, copy in plan.copies():
-        id_ = step_task_id(unit.step.name, copy.id.number, len(unit.copies))
+        id_ = step_task_id(unit.step.name, copy.id.number, len(unit.copies), region=len(unit.steps) > 1)
         variable = _variable(id_, variables)
         variables.add(variable)
-        steps.append(StepTask(id_, variable, unit, copy, _lines(unit.step)))
+        found = {task.task_id: task for arrow in copy.arriving for task in above[arrow.source].values()}
+        joins = any(step.join == "all" for step in unit.steps)
+        places = [lines(step) for step in unit.steps]
+        extent = (min(first for first, _ in places), max(last for _, last in places))
+        task = StepTask(id_, variable, unit, copy, extent, tuple(found.values()) if joins else ())
+        steps.append(task)
+        above[copy.id] = found | {id_: task} if unit.many else found
     return Layout(dag_id(workflow.path or workflow.name), tuple(steps))
 
 
@@ -93,7 +105,8 @@ def _variable(task_id: str, taken: set[str]) -> str:
     return name
 
 
-def _lines(item: ir.Step | ir.Edge) -> tuple[int, int]:
+def lines(item: ir.Step | ir.Edge) -> tuple[int, int]:
+    """The first and the last line of a step or an edge."""
     span = item.extent if isinstance(item, ir.Step) else item.span
     last = span.end_line - (span.end_column == 1 and span.end_line > span.line)
     return span.line, last

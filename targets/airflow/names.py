@@ -2,8 +2,9 @@
 
 Airflow allows letters, digits, `_`, `-` and `.` in ids, 250 of them at most. In a step's name all of these but the dot
 stay; any other byte of its UTF-8 form becomes `.` and two hexadecimal digits. What follows a dot tells the rest apart:
-a copy's `.copy2`, an edge's `.rule0.1` (the second entry in the `next` of the first rule) or `.next.0` (the step's
-own), and the `.h...` that ends an id which was too long. So no two tasks of a DAG share an id.
+the `.region` of a task that runs several steps, named after the first of them, a copy's `.copy2`, an edge's `.rule0.1`
+(the second entry in the `next` of the first rule) or `.next.0` (the step's own), in a region after the step that it
+leaves, and the `.h...` that ends an id which was too long. So no two tasks of a DAG share an id.
 """
 
 from __future__ import annotations
@@ -20,30 +21,33 @@ VERDICT: Final = "verdict"
 _HASH_DIGITS: Final = 16
 _FREE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _ESCAPE: Final = re.compile(rb"\.([0-9a-f]{2})")
-_TASK: Final = re.compile(
-    r"(?P<name>(?:[A-Za-z0-9_-]|\.[0-9a-f]{2})+)(?:\.copy(?P<copy>[0-9]+))?(?P<edge>\.(?:rule[0-9]+|next)\.[0-9]+)?"
-)
+_NAME: Final = r"(?:[A-Za-z0-9_-]|\.[0-9a-f]{2})+"
+_EDGE: Final = r"\.(?:rule[0-9]+|next)\.[0-9]+"
+_TASK: Final = re.compile(rf"(?P<name>{_NAME})(?:\.region)?(?:\.copy[0-9]+)?(?:(?:\.(?P<inner>{_NAME}))?{_EDGE})?")
 
 
-def step_task_id(step: str, copy: int, copies: int) -> str:
-    """The task id of a step's copy, counted from 1.
+def step_task_id(step: str, copy: int, copies: int, *, region: bool = False) -> str:
+    """The task id of the copy of a step, or of a region of several steps whose first one this is, counted from 1.
 
-    >>> step_task_id("load/users", 1, 1), step_task_id("load", 2, 3)
-    ('load.2fusers', 'load.copy2')
+    >>> step_task_id("load/users", 1, 1), step_task_id("load", 2, 3), step_task_id("load", 1, 1, region=True)
+    ('load.2fusers', 'load.copy2', 'load.region')
     """
     name = _escape(step)
     if name == VERDICT:
         name = f".{ord(name[0]):02x}{name[1:]}"
+    if region:
+        name = f"{name}.region"
     return _fit(name if copies == 1 else f"{name}.copy{copy}")
 
 
-def edge_label(rule: int | None, entry: int) -> str:
-    """An edge among those of its step.
+def edge_label(rule: int | None, entry: int, step: str | None = None) -> str:
+    """An edge among those of its task; `step` is the one that it leaves, where the task runs several.
 
-    >>> edge_label(0, 1), edge_label(None, 0)
-    ('rule0.1', 'next.0')
+    >>> edge_label(0, 1), edge_label(None, 0), edge_label(None, 0, "a/b")
+    ('rule0.1', 'next.0', 'a.2fb.next.0')
     """
-    return f"next.{entry}" if rule is None else f"rule{rule}.{entry}"
+    own = f"next.{entry}" if rule is None else f"rule{rule}.{entry}"
+    return own if step is None else f"{_escape(step)}.{own}"
 
 
 def edge_task_id(step_task: str, label: str) -> str:
@@ -67,7 +71,7 @@ def dag_id(name: str) -> str:
 
 
 def step_of(task_id: str) -> str | None:
-    """The step of a step's or an edge's task; None for the verdict and for ids that had to be cut.
+    """The step of a task, of a region's the first one, of an edge's its source; None for the verdict and for cut ids.
 
     >>> step_of("load.2fusers.copy2.rule0.1")
     'load/users'
@@ -75,7 +79,8 @@ def step_of(task_id: str) -> str | None:
     found = _TASK.fullmatch(task_id)
     if found is None or task_id == VERDICT:
         return None
-    raw = _ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()), found["name"].encode())
+    name = found["inner"] or found["name"]
+    raw = _ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()), name.encode())
     return raw.decode("utf-8", "surrogatepass")
 
 

@@ -3,8 +3,8 @@
 Airflow parses a DAG file often, in its parser and before every task, so this module loads the compiler and the runtime
 only when a task executes. No operator has template fields: nothing of a playbook meets Airflow's Jinja.
 
-Each task of a step leaves one XCom under the key `noetl`, a JSON text: the record of the run, the edges that it took
-with the token of each, and the packets that these tokens carry. It is left before anything is raised, so that the
+Each task of steps leaves one XCom under the key `noetl`, a JSON text: the records of its runs, the edges that they took
+with the tokens on each, and the packets that these tokens carry. It is left before anything is raised, so that the
 verdict knows how a red task ended.
 """
 
@@ -13,13 +13,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import BaseOperator, BranchMixIn
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import BaseOperator, BranchMixIn, TriggerRule
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from noetl.errors import InternalError
 
@@ -34,10 +36,11 @@ if TYPE_CHECKING:
 
     from noetl.compiler import ir
     from noetl.compiler.ir import Json
+    from noetl.runtime.engine import Execution
     from noetl.runtime.events import Event
+    from noetl.runtime.library import Entry
     from noetl.runtime.packet import Token
-    from noetl.runtime.ports import Credential, Credentials
-    from noetl.runtime.run import RunEnd
+    from noetl.runtime.ports import Clock, Credential, Credentials, ToolRunner
     from noetl.runtime.scope import ExecutionInfo
 
 KEY: Final = "noetl"
@@ -49,7 +52,7 @@ SHOWN: Final = 2000
 ALLOW_ENV: Final = "NOETL_ALLOW_ENV"
 """In the worker's environment: the names that templates may read, with commas between them (TPL-6)."""
 
-__all__ = ["BranchStep", "PlainStep", "Playbook", "Verdict"]
+__all__ = ["BranchRegion", "BranchStep", "PlainRegion", "PlainStep", "Playbook", "Verdict"]
 
 
 class Step(BaseOperator):
@@ -62,61 +65,117 @@ class Step(BaseOperator):
         super().__init__(**kwargs)
         self.playbook = playbook
         self.step = playbook.step(self.task_id)
+        self.steps: tuple[str, ...] = (self.step,)
+        """The steps that run here."""
         self.doc_md = playbook.fragment(self.task_id)
         self.do_xcom_push = False
         self.arrivals: list[tuple[str, str]] = []
         """The task and the edge of every arrow that leads here."""
+        self.asked: list[str] = []
+        """The regions whose failed runs may poison a join here."""
+        self.is_asked = False
 
-    def perform(self, context: Context) -> RunEnd:
-        """Run the step and leave its XCom; AirflowFailException if the run failed and is no dead path (RUN-6)."""
+    def ask(self, *regions: Step) -> None:
+        """The `regions` may have left tokens and failed nevertheless (RUN-6): they are green then, and are asked."""
+        for region in regions:
+            self.asked.append(region.task_id)
+            region.is_asked = True
+
+    def named(self, edge: ir.Edge) -> str:
+        """An edge that leads out, among those of this task."""
+        return edge_label(edge.rule, edge.entry, edge.source if len(self.steps) > 1 else None)
+
+    def perform(self, context: Context) -> Execution:
+        """Run the steps and leave the XCom.
+
+        AirflowFailException if a run failed and was no dead path (RUN-6), unless what is below asks for that;
+        AirflowSkipException if nothing is to run, as a failed run above has poisoned the join here, or sent no token.
+        """
         ti = context["ti"]
         workflow = self.playbook.workflow()
         info = _execution(context)
-        tokens = self._tokens(context) if self.arrivals else [_first(workflow, info, context)]
-        if not tokens or (len(tokens) > 1 and workflow.step(self.step).join == "each"):
+        states = self._states_needed(context)
+        failed = self._failed(context, states)
+        tokens = self._tokens(context, states) if self.arrivals else [_first(workflow, info, context)]
+        alone = not isinstance(self, Region) and workflow.step(self.step).join == "each"
+        if (not tokens and not _gathers(self)) or (len(tokens) > 1 and alone):
             raise InternalError(f"{len(tokens)} tokens reached task {self.task_id}")
-        end = asyncio.run(self._run(workflow, tokens, info))
-        taken = [(edge_label(edge.rule, edge.entry), token.to_json()) for edge, token in end.tokens]
-        ti.xcom_push(key=KEY, value=xcom.pack(end.record.to_json(), taken))
-        if end.poisons:
-            raise AirflowFailException(f'step "{self.step}" failed with {_told(end.record.error)}')
-        return end
+        done = asyncio.run(self._run(workflow, tokens, failed, info))
+        if done.error is not None:
+            ti.xcom_push(key=KEY, value=xcom.pack_error(done.error))
+            raise AirflowFailException(_told(done.error))
+        taken = [(self.named(edge), token.to_json()) for edge, token in done.left]
+        poison = sorted({*failed, *done.failed_steps()})
+        ti.xcom_push(key=KEY, value=xcom.pack([record.to_json() for record in done.records], poison, taken))
+        if not done.records:
+            raise AirflowSkipException("nothing is to run here: a run above has failed")
+        if done.failed_steps() and not self.is_asked:
+            raise AirflowFailException(f"the execution failed with {_told(done.summary().get('error'))}")
+        return done
 
-    def _tokens(self, context: Context) -> list[Token]:
-        """The tokens on the edges that lead here and were taken.
+    def _states_needed(self, context: Context) -> Mapping[str, str]:
+        """The states of the tasks above, where they count.
 
         A task that was cleared and is now skipped still has what it left before, so where there are several sources
         their states count. A single one has succeeded, or this task would not run.
         """
+        several = len({source for source, _ in self.arrivals}) > 1
+        return _states(context) if several or self.asked else {}
+
+    def _tokens(self, context: Context, states: Mapping[str, str]) -> list[Token]:
+        """The tokens on the edges that lead here and were taken."""
         from noetl.runtime.packet import Token
 
         found: list[Token] = []
-        sources = list(dict.fromkeys(source for source, _ in self.arrivals))
-        states = _states(context) if len(sources) > 1 else {}
-        for source in sources:
+        for source in dict.fromkeys(source for source, _ in self.arrivals):
             left = _left(context, source) if states.get(source, "success") == "success" else None
             if left is not None:
                 mine = [edge for other, edge in self.arrivals if other == source]
                 found += map(Token.from_json, xcom.tokens(left, mine))
         return found
 
-    async def _run(self, workflow: ir.Workflow, tokens: list[Token], info: ExecutionInfo) -> RunEnd:
-        from noetl.runtime.embedded import run_one
-        from noetl.runtime.replay import replaying
-        from noetl.runtime.system import SystemClock
-        from noetl.runtime.tools import ToolBox
+    def _failed(self, context: Context, states: Mapping[str, str]) -> set[str]:
+        """The steps above with failed runs whose poison does not come here as a state (RUN-6)."""
+        found: set[str] = set()
+        for region in self.asked:
+            task = self.dag.get_task(region)
+            heard = states.get(region) == "success" or (states.get(region) == "skipped" and _gathers(task))
+            left = _left(context, region) if heard else None
+            found.update(() if left is None else left["failed"])
+        return found
 
-        toolbox = ToolBox(_credentials(), folder=Path(self.dag.fileloc).parent)
-        runner = replaying(toolbox, os.environ)
+    async def _run(
+        self, workflow: ir.Workflow, tokens: list[Token], failed: Iterable[str], info: ExecutionInfo
+    ) -> Execution:
+        from noetl.runtime.embedded import run_part
+        from noetl.runtime.system import SystemClock
+
+        clock = SystemClock()
+        runner = self._runner(info, clock)
         try:
-            return await run_one(workflow, self.step, tokens, info, runner, SystemClock(), self._show)
+            return await run_part(workflow, self.steps, tokens, sorted(failed), info, runner, clock, self._show)
         finally:
-            await toolbox.close()
+            await runner.close()
+
+    def _runner(self, info: ExecutionInfo, clock: Clock) -> ToolRunner:
+        """What makes the calls: paths are relative to the folder of the DAG file."""
+        from noetl.runtime.replay import replaying
+        from noetl.runtime.tools import ToolBox
+        from noetl.runtime.tools.playbook import Playbooks
+
+        folder = Path(self.dag.fileloc).parent
+        credentials = _credentials()
+
+        def tools(place: Path) -> ToolRunner:
+            return replaying(ToolBox(credentials, folder=place), os.environ)
+
+        return Playbooks(tools, Embedded(self.playbook.playbooks, folder), clock, folder=folder, env=info.env)
 
     def _show(self, event: Event) -> None:
-        """The event log of the run is the task's log."""
+        """The event log of the runs is the task's log."""
         shown = json.dumps(event.data)
-        self.log.info("%s %s", event.name, shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}...")
+        where = f" {event.step}" if event.step is not None and len(self.steps) > 1 else ""
+        self.log.info("%s%s %s", event.name, where, shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}...")
 
 
 class PlainStep(Step):
@@ -147,8 +206,45 @@ class BranchStep(Step, BranchMixIn):
 
     def execute(self, context: Context) -> None:
         """Run the step, and skip the tasks of the edges that it does not take."""
-        taken = self.perform(context).tokens
-        self.do_branch(context, [edge_task_id(self.task_id, edge_label(e.rule, e.entry)) for e, _ in taken])
+        taken = dict.fromkeys(self.named(edge) for edge, _ in self.perform(context).left)
+        self.do_branch(context, [edge_task_id(self.task_id, edge) for edge in taken])
+
+
+class Region(Step):
+    """One task that runs several steps, or one of them any number of times.
+
+    A region that one token goes through fails like a step. Any other one may have live tokens though a run failed: it
+    is green then, and what joins tokens below asks it; where no edge leads out, it fails.
+    """
+
+    ui_color = "#d9ecdf"
+
+    def __init__(self, *, playbook: Playbook, steps: Mapping[str, tuple[int, int]], **kwargs: Any) -> None:
+        """`steps` has the first and the last line of each."""
+        super().__init__(playbook=playbook, **kwargs)
+        self.steps = tuple(steps)
+        self.doc_md = "\n".join(playbook.lines(name, *lines) for name, lines in steps.items())
+
+    def _states_needed(self, context: Context) -> Mapping[str, str]:
+        return _states(context) if _gathers(self) else super()._states_needed(context)
+
+    def _failed(self, context: Context, states: Mapping[str, str]) -> set[str]:
+        """A region that gathers tokens hears of red tasks, too."""
+        found = super()._failed(context, states)
+        if _gathers(self):
+            for task in self.dag.tasks:
+                if isinstance(task, Step) and states.get(task.task_id) == "failed":
+                    left = _left(context, task.task_id)
+                    found.update(task.steps if left is None or "error" in left else left["failed"])
+        return found
+
+
+class PlainRegion(Region, PlainStep):
+    """A region from which no edge leads."""
+
+
+class BranchRegion(Region, BranchStep):
+    """A region whose edges are empty tasks."""
 
 
 class Verdict(BaseOperator):
@@ -177,19 +273,35 @@ class Verdict(BaseOperator):
         ]
         records: list[RunRecord] = []
         error: Json = None
+        crash: Json = None
         for task in ended:
             left = _left(context, task.task_id)
-            if left is not None and "start" in left:
-                error = left["start"]
+            if left is not None and "error" in left:
+                error = left["error"]
                 continue
-            record = None if left is None else RunRecord.from_json(left["record"])
-            if record is not None:
-                records.append(record)
-            if record is None or (states[task.task_id] == "failed" and not record.fails_execution):
-                error = error or _crash(task)
-        if any(record.fails_execution for record in records):
-            error = None  # the error of an execution is that of a run, if one has any
+            mine = [] if left is None else [RunRecord.from_json(record) for record in left["records"]]
+            records += mine
+            red = states[task.task_id] == "failed"
+            if not mine or (red and not any(record.fails_execution for record in mine)):
+                crash = crash or _crash(task)
+        if error is None and not any(record.fails_execution for record in records):
+            error = crash  # the error of an execution is that of a run, if one has any
         return summarise(records, error=error)
+
+
+class Embedded:
+    """The playbooks in a DAG file as a library: their files stand in the folder of the DAG file (TOO-4)."""
+
+    def __init__(self, texts: Mapping[str, str], folder: Path) -> None:
+        from noetl.runtime.library import TextLibrary
+
+        self._texts = TextLibrary(texts)
+        self._folder = folder
+
+    def get(self, path: str) -> Entry:
+        """The playbook; PlaybookMissing, which says why, if there is none that can be run."""
+        found = self._texts.get(path)
+        return replace(found, file=str(self._folder / found.file))
 
 
 class StoredCredentials:
@@ -238,8 +350,13 @@ def _first(workflow: ir.Workflow, info: ExecutionInfo, context: Context) -> Toke
         error = failed.error
     except ValueError as wrong:
         error = {"type": "NotSerializable", "message": str(wrong)}
-    context["ti"].xcom_push(key=KEY, value=xcom.pack_refused_start(error))
+    context["ti"].xcom_push(key=KEY, value=xcom.pack_error(error))
     raise AirflowFailException(f"the execution did not start: {_told(error)}")
+
+
+def _gathers(task: object) -> bool:
+    """Whether a task runs whatever the states above it are, for the tokens that there are."""
+    return isinstance(task, Region) and task.trigger_rule == TriggerRule.ALL_DONE
 
 
 def _states(context: Context) -> dict[str, str]:

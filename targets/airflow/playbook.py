@@ -25,10 +25,19 @@ class Playbook:
     """A playbook's text with its place map. UsageError, which says what to do, if it does not belong to this noetl."""
 
     def __init__(
-        self, text: str, source_map: Mapping[str, tuple[str, int, int]], *, description: str, digest: str, made_by: str
+        self,
+        text: str,
+        source_map: Mapping[str, tuple[str, int, int]],
+        *,
+        description: str,
+        digest: str,
+        made_by: str,
+        playbooks: Mapping[str, str] | None = None,
     ) -> None:
         check_version(made_by, noetl.__version__)
-        if f"sha256:{hashlib.sha256(text.encode()).hexdigest()}" != digest:
+        self.playbooks = dict(playbooks or {})
+        """The texts of the playbooks that steps may run, by file (TOO-4)."""
+        if fingerprint(text, self.playbooks) != digest:
             raise UsageError("PLAYBOOK was edited in this file; edit the playbook and compile it again")
         self._text = text
         self._source_map = source_map
@@ -46,8 +55,11 @@ class Playbook:
         return self._source_map[task_id][0]
 
     def fragment(self, task_id: str) -> str:
-        """The lines of a step as Markdown."""
-        step, first, last = self._source_map[task_id]
+        """The lines of a task's step as Markdown."""
+        return self.lines(*self._source_map[task_id])
+
+    def lines(self, step: str, first: int, last: int) -> str:
+        """Some lines of the playbook, which are a step, as Markdown."""
         lines = self._lines[first - 1 : last]
         indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
         return _fenced(f"Step `{step}`, line {first} of the playbook:", [line[indent:] for line in lines])
@@ -58,6 +70,14 @@ class Playbook:
             rows.setdefault(step, (first, []))[1].append(_cell(task))
         table = (f"| {_cell(step)} | {line} | {', '.join(tasks)} |\n" for step, (line, tasks) in rows.items())
         return f"{self.description}\n\n{_ABOUT}\n\n| step | line | tasks |\n|---|---|---|\n{''.join(table)}"
+
+
+def fingerprint(text: str, playbooks: Mapping[str, str]) -> str:
+    """What the texts in an emitted file are checked against when Airflow parses it."""
+    found = hashlib.sha256(text.encode())
+    for name, other in playbooks.items():
+        found.update(f"\0{name}\0{other}".encode())
+    return f"sha256:{found.hexdigest()}"
 
 
 def check_version(made_by: str, installed: str) -> None:

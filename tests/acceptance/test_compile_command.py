@@ -20,8 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "good": "metadata: {name: good, path: a/good}\nworkflow: [{step: start, next: [end]}]\n",
         "other": "metadata: {name: other}\nworkflow: [{step: start}]\n",
         "same": "metadata: {name: same, path: a/good}\nworkflow: [{step: start}]\n",
-        "loop": "metadata: {name: l}\nworkflow: [{step: start, tool: {kind: python, code: 'x = 1'}, "
-        "loop: {in: [1], iterator: i}}]\n",
+        "odd_kind": "metadata: {name: o}\nworkflow: [{step: start, tool: {kind: container, image: x}}]\n",
         "broken": "metadata: {name: b}\nworkflow: [{step: start, next: [nowhere]}]\n",
         "odd": "metadata: {name: odd}\nworkflow: [{step: start, tool: {kind: python, code: 'x = 1', colour: red}}]\n",
     }
@@ -91,10 +90,10 @@ def test_from_standard_input(folder: Path, capsys: pytest.CaptureFixture[str], m
 @pytest.mark.parametrize(
     ("files", "code", "place"),
     [
-        (["good.yaml", "loop.yaml"], "NTL502", "loop.yaml:4:"),
+        (["good.yaml", "odd_kind.yaml"], "NTL504", "odd_kind.yaml:4:"),
         (["good.yaml", "broken.yaml"], "NTL203", "broken.yaml:4:"),
         (["good.yaml", "same.yaml"], "NTL506", "same.yaml:1:1:"),
-        (["loop.yaml", "good.yaml", "same.yaml"], "NTL502", "loop.yaml:4:"),
+        (["odd_kind.yaml", "good.yaml", "same.yaml"], "NTL504", "odd_kind.yaml:4:"),
     ],
 )
 def test_nothing_is_written_when_anything_is_refused(

@@ -89,10 +89,10 @@ def test_extensions_are_reported_on_demand(tmp_path: Path) -> None:
 
 
 def test_a_target_adds_what_it_cannot_carry(tmp_path: Path) -> None:
-    cycle = HEAD + "workflow:\n  - {step: start, next: start}\n"
-    (tmp_path / "a.yaml").write_text(cycle, encoding="utf-8")
-    assert "NTL501" not in findings(tmp_path, "a.yaml")
-    assert "NTL501" in findings(tmp_path, "a.yaml", "--target", "airflow")
+    text = HEAD + "workflow:\n  - {step: start, tool: {kind: container, image: x}}\n"
+    (tmp_path / "a.yaml").write_text(text, encoding="utf-8")
+    assert "NTL504" not in findings(tmp_path, "a.yaml")
+    assert "NTL504" in findings(tmp_path, "a.yaml", "--target", "airflow")
 
 
 def test_a_target_that_is_not_there_is_refused_with_those_that_are(folder: Path) -> None:

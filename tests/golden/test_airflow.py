@@ -35,5 +35,5 @@ def test_what_is_emitted_is_what_is_kept(name: str, part: str) -> None:
     assert shown == kept.read_text("utf-8")
 
 
-def test_there_are_two_of_them() -> None:
-    assert NAMES == ["choice", "copies"]
+def test_there_are_some() -> None:
+    assert NAMES == ["choice", "copies", "regions"]

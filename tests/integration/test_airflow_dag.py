@@ -14,13 +14,13 @@ import pytest
 import noetl
 from noetl.compiler.frontend import compile_source
 from noetl.targets.airflow import TARGET
-from noetl.targets.airflow.layout import label, lay_out
-from noetl.targets.airflow.names import edge_task_id
+from noetl.targets.airflow.layout import lay_out
 from noetl.targets.base import Source
 from noetl.targets.plan import plan
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "airflow"
 JOIN = "none_failed_min_one_success"
+DAGS = {"choice": "golden.choice", "copies": "two..20tokens", "regions": "golden.regions"}
 
 
 def source(name: str) -> Source:
@@ -32,7 +32,7 @@ def source(name: str) -> Source:
 @pytest.fixture(scope="module")
 def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("dags")
-    for name in ("choice", "copies"):
+    for name in DAGS:
         (folder / f"{name}.py").write_text(TARGET.compile(source(name)).content, "utf-8")
     good = TARGET.compile(source("choice")).content
     (folder / "edited.py").write_text(good.replace("sorry", "not sorry"), "utf-8")
@@ -45,25 +45,29 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(("name", "dag"), [("choice", "golden.choice"), ("copies", "two..20tokens")])
+@pytest.mark.parametrize(("name", "dag"), DAGS.items())
 def test_tasks_and_arrows_are_the_plans(parsed: dict[str, Any], name: str, dag: str) -> None:
     tasks = parsed["dags"][dag]["tasks"]
     layout = lay_out(source(name).workflow, plan(source(name).workflow))
     upstream: dict[str, set[str]] = {task.task_id: set() for task in layout.steps}
     for one, arrow, other in layout.arrows():
-        between = edge_task_id(one.task_id, label(arrow))
+        between = one.edge_task(arrow.edge)
         if one.unit.chooses:
             upstream[between] = {one.task_id}
         upstream[other.task_id].add(between if one.unit.chooses else one.task_id)
     branches = {task.task_id for task in layout.steps if task.unit.chooses}
     upstream["verdict"] = set(upstream) - branches
     assert {id_: set(task["upstream"]) for id_, task in tasks.items()} == upstream
-    steps = {task.task_id for task in layout.steps}
+    steps = {task.task_id: task.unit for task in layout.steps}
     for id_, task in tasks.items():
+        gathers = id_ == "verdict" or (id_ in steps and steps[id_].gathers)
         waits = id_ in steps and upstream[id_]
-        assert task["rule"] == ("all_done" if id_ == "verdict" else JOIN if waits else "all_success")
-        expected = "Verdict" if id_ == "verdict" else "EmptyOperator" if id_ not in steps else ""
-        assert task["class"] == (expected or ("BranchStep" if id_ in branches else "PlainStep"))
+        assert task["rule"] == ("all_done" if gathers else JOIN if waits else "all_success")
+        expected = "Verdict" if id_ == "verdict" else "EmptyOperator"
+        if id_ in steps:
+            region = steps[id_].kind == "region"
+            expected = f"{'Branch' if id_ in branches else 'Plain'}{'Region' if region else 'Step'}"
+        assert task["class"] == expected
         assert (task["retries"], task["templates"], task["result"]) == (0, [], id_ == "verdict")
 
 
@@ -91,7 +95,7 @@ def test_files_that_do_not_fit_are_import_errors_that_say_what_to_do(parsed: dic
     assert f"made by noetl 99.0.0, and noetl {noetl.__version__} is installed here: compile" in errors["newer"]
 
 
-@pytest.mark.parametrize("name", ["choice", "copies"])
+@pytest.mark.parametrize("name", DAGS)
 def test_ruff_has_nothing_to_say_of_an_emitted_file(name: str, tmp_path: Path) -> None:
     file = tmp_path / "dag.py"
     file.write_text(TARGET.compile(source(name)).content, "utf-8")

@@ -5,22 +5,28 @@ The model is held against real Airflow, outcome by outcome, in `tests/integratio
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 from hypothesis import event, given, settings
 
 from noetl.compiler import ir
 from noetl.compiler.frontend import load
 from noetl.compiler.ir import Json
+from noetl.conformance.adapters.runtime import VirtualClock
 from noetl.conformance.judge import differences
 from noetl.conformance.strategies import Playbook, playbooks
 from noetl.runtime.commands import Command, Invoke, Reply
 from noetl.runtime.embedded import silent
 from noetl.runtime.engine import Execution, Issued
+from noetl.runtime.library import TextLibrary
 from noetl.runtime.packet import Token
-from noetl.runtime.run import Run, RunEnd
+from noetl.runtime.ports import Outcome, ToolCall
 from noetl.runtime.scope import ExecutionInfo
 from noetl.runtime.starting import first_token
-from noetl.targets.airflow.layout import lay_out
-from noetl.targets.plan import TooManyCopies, plan
+from noetl.runtime.tools.playbook import Playbooks
+from noetl.targets.airflow.layout import StepTask, lay_out
+from noetl.targets.plan import plan
 from noetl.targets.verify import verify
 
 from .airflow_model import Model
@@ -29,53 +35,74 @@ TIME = "2026-01-01T00:00:00.000000+00:00"
 INFO = ExecutionInfo("drawn", {})
 
 
+class Scripted:
+    """Tools that answer by script."""
+
+    def __init__(self, playbook: Playbook) -> None:
+        self._script = playbook.script
+
+    async def call(self, request: ToolCall) -> Outcome:
+        return self._script.outcome(str(request.place))
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
 def reply(playbook: Playbook, command: Command) -> Reply:
-    outcome = playbook.script.outcome(str(command.request.place)) if isinstance(command, Invoke) else None
-    return Reply(TIME, outcome)
+    if not isinstance(command, Invoke):
+        return Reply(TIME)
+    tools, library = Scripted(playbook), TextLibrary(playbook.library)
+    children = Playbooks(lambda _: tools, library, VirtualClock(), folder=Path(), env={})
+    return Reply(TIME, asyncio.run(children.call(command.request)))
+
+
+def driven(playbook: Playbook, execution: Execution, waiting: list[Issued]) -> Execution:
+    while waiting:
+        issued = waiting.pop()
+        waiting += execution.apply(issued.number, reply(playbook, issued.command))
+    return execution
 
 
 def on_the_engine(playbook: Playbook, workflow: ir.Workflow) -> dict[str, Json]:
     execution = Execution(workflow, INFO, silent)
-    waiting: list[Issued] = execution.start({}, TIME)
-    while waiting:
-        issued = waiting.pop()
-        waiting += execution.apply(issued.number, reply(playbook, issued.command))
-    return execution.summary()
+    return driven(playbook, execution, execution.start({}, TIME)).summary()
 
 
-def one_run(playbook: Playbook, workflow: ir.Workflow, step: str, tokens: list[Token]) -> RunEnd:
-    process = Run(workflow, workflow.step(step), tokens, INFO, silent).perform(TIME)
-    try:
-        waiting = list(next(process))
-        while True:
-            lane, command = waiting.pop()
-            waiting += process.send((lane, reply(playbook, command)))
-    except StopIteration as stop:
-        end = stop.value
-        assert isinstance(end, RunEnd)
-        return end
+def agree(playbook: Playbook, max_copies: int) -> None:
+    workflow = load(playbook.text, "drawn.yaml")
+    made = plan(workflow, max_copies)
+    verify(made, workflow)
+    start = first_token(workflow, {}, INFO, TIME)
+
+    def run_steps(task: StepTask, tokens: list[Token], failed: set[str]) -> Execution:
+        unit = task.unit
+        assert len(tokens) <= 1 or unit.many or unit.step.join == "all", f"{len(tokens)} tokens for {task.task_id}"
+        execution = Execution(workflow, INFO, silent, part=frozenset(step.name for step in unit.steps))
+        given = [start] if not task.copy.arriving else tokens
+        return driven(playbook, execution, execution.start_part(given, sorted(failed), TIME))
+
+    model = Model(lay_out(workflow, made), run_steps)
+    outcome = model.run()
+    assert differences(on_the_engine(playbook, workflow), outcome) == []
+    for state in set(model.states.values()):
+        event(f"a task is {state}")
+    for unit in made.units:
+        event(f"unit {unit.kind}{', many' if unit.many else ''}{', gathers' if unit.gathers else ''}")
 
 
 @given(playbooks())
 @settings(deadline=None)
 def test_a_plan_gives_the_outcome_of_the_engine(playbook: Playbook) -> None:
-    workflow = load(playbook.text, "drawn.yaml")
-    try:
-        made = plan(workflow)
-    except TooManyCopies:
-        event("past the cap of copies")
-        return
-    verify(made, workflow)
-    start = first_token(workflow, {}, INFO, TIME)
+    agree(playbook, 16)
 
-    def run_step(step: str, tokens: list[Token]) -> RunEnd:
-        assert len(tokens) <= 1 or workflow.step(step).join == "all", f"{len(tokens)} tokens for one run of {step}"
-        return one_run(playbook, workflow, step, tokens or [start])
 
-    model = Model(lay_out(workflow, made), run_step)
-    outcome = model.run()
-    assert differences(on_the_engine(playbook, workflow), outcome) == []
-    for state in set(model.states.values()):
-        event(f"a task is {state}")
-    if any(unit.kind == "copies" for unit in made.units):
-        event("copies")
+@given(playbooks(loops=True, cycles=True, children=True))
+@settings(deadline=None)
+def test_a_plan_with_regions_gives_the_outcome_of_the_engine(playbook: Playbook) -> None:
+    agree(playbook, 16)
+
+
+@given(playbooks(loops=True, cycles=True))
+@settings(deadline=None)
+def test_a_plan_with_few_copies_gives_the_outcome_of_the_engine(playbook: Playbook) -> None:
+    agree(playbook, 1)

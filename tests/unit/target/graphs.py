@@ -1,7 +1,8 @@
 """Control graphs in one line per step.
 
 `start: [a b] [c] *[d]` is a step with two rules, of which the first goes to a and b and the second to c, and a
-structural `next` to d. A word after the brackets: `all` for `join: all`, `dead` for a rule with `fail_workflow: false`.
+structural `next` to d. Words after the brackets: `all` for `join: all`, `dead` for a rule with `fail_workflow: false`,
+`fan` for a loop whose iterations fire the rules.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ def _steps(lines: list[str]) -> list[ir.Step]:
 def _step(line: int, name: str, rest: str) -> ir.Step:
     span = Span(line, 1, line, 1 + len(name))
     words = GROUP.sub(" ", rest).split()
+    loop = ir.Loop(ir.Const([1, 2], span), "item", False, None, span) if "fan" in words else None
     rules: list[ir.Rule] = []
     structural: ir.Next | None = None
     for star, targets in GROUP.findall(rest):
@@ -36,7 +38,7 @@ def _step(line: int, name: str, rest: str) -> ir.Step:
         if star:
             structural = ir.Next(edges, span)
         else:
-            rules.append(_rule(len(rules), ir.Next(edges, span), span))
+            rules.append(_rule(len(rules), ir.Next(edges, span), span, per_iteration=loop is not None))
     if "dead" in words:
         rules.append(_rule(len(rules), ir.Fail(None, ir.Const(False, span), span), span))
     join = "all" if name == ir.END or "all" in words else "each"
@@ -45,7 +47,7 @@ def _step(line: int, name: str, rest: str) -> ir.Step:
         args=ir.MapValue((), span),
         item_args=frozenset(),
         tool=None,
-        loop=None,
+        loop=loop,
         rules=tuple(rules),
         next=structural,
         vars=None,
@@ -61,12 +63,12 @@ def _edge(source: str, target: str, rule: int | None, entry: int, span: Span) ->
     return ir.Edge(source, target, ir.MapValue((), span), rule, entry, "success", span)
 
 
-def _rule(index: int, control: ir.ControlAction, span: Span) -> ir.Rule:
-    return ir.Rule(index, True, ("step.exit",), False, (), control, False, span)
+def _rule(index: int, control: ir.ControlAction, span: Span, *, per_iteration: bool = False) -> ir.Rule:
+    return ir.Rule(index, True, ("step.exit",), False, (), control, per_iteration, span)
 
 
-def random_graph(seed: str) -> str:
-    """A graph without cycles: choices, forks, both joins, steps that nothing reaches."""
+def random_graph(seed: str, *, wild: bool = False) -> str:
+    """A graph: choices, forks, both joins, steps that nothing reaches; cycles and loops that fan out only if `wild`."""
     draw = Random(seed)
     names = ["start", *(f"s{n}" for n in range(1, draw.randint(2, 11))), "end"]
     lines = []
@@ -74,9 +76,11 @@ def random_graph(seed: str) -> str:
         later = names[at + 1 : at + 5] + (["end"] if at + 5 < len(names) and draw.random() < 0.3 else [])
         groups = []
         for _ in range(draw.choice((0, 1, 1, 2, 3)) if later else 0):
-            groups.append(" ".join(draw.choice(later) for _ in range(draw.choice((0, 1, 1, 1, 2, 2, 3)))))
+            targets = names[1:] if wild and draw.random() < 0.15 else later
+            groups.append(" ".join(draw.choice(targets) for _ in range(draw.choice((0, 1, 1, 1, 2, 2, 3)))))
         starred = draw.random() < 0.5
         shown = [f"{'*' if starred and group is groups[-1] else ''}[{group}]" for group in groups]
         words = (["all"] if draw.random() < 0.3 else []) + (["dead"] if draw.random() < 0.2 else [])
+        words += ["fan"] if wild and draw.random() < 0.1 else []
         lines.append(f"{name}: {' '.join([*shown, *words])}")
     return "\n".join(lines)

@@ -19,10 +19,9 @@ from noetl.errors import UsageError
 from noetl.targets.airflow import TARGET
 from noetl.targets.airflow.conf import payload
 from noetl.targets.airflow.connections import from_connection
-from noetl.targets.airflow.emit import digest
 from noetl.targets.airflow.literals import json_literal, quoted, text_literal
 from noetl.targets.airflow.params import comes_back
-from noetl.targets.airflow.playbook import Playbook, check_version
+from noetl.targets.airflow.playbook import Playbook, check_version, fingerprint
 from noetl.targets.base import Compiled, Source
 
 JSON = st.recursive(
@@ -162,14 +161,14 @@ def playbook(text: str, made_by: str = noetl.__version__) -> Playbook:
         text,
         {"a": ("a", 2, 4), "a.next.0": ("a", 4, 4)},
         description="What it is.",
-        digest=digest(text),
+        digest=fingerprint(text, {}),
         made_by=made_by,
     )
 
 
 def test_an_edited_playbook_is_told() -> None:
     with pytest.raises(UsageError, match="edit the playbook and compile it again"):
-        Playbook("a", {}, description="", digest=digest("b"), made_by=noetl.__version__)
+        Playbook("a", {}, description="", digest=fingerprint("b", {}), made_by=noetl.__version__)
 
 
 @pytest.mark.parametrize(

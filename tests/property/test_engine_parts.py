@@ -1,0 +1,79 @@
+"""An execution cut into parts, run one after the other, is the execution in one piece (CAU-1, CAU-4, RUN-6)."""
+
+from __future__ import annotations
+
+import json
+from random import Random  # noqa: TID251  # a seeded schedule, drawn by Hypothesis
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from noetl.compiler import ir
+from noetl.compiler.frontend import load
+from noetl.compiler.ir import Json
+from noetl.compiler.passes.components import components
+from noetl.compiler.passes.facts import Facts
+from noetl.compiler.passes.graph import graph
+from noetl.compiler.passes.reachability import reachability
+from noetl.conformance.judge import differences
+from noetl.conformance.strategies import Playbook, playbooks
+from noetl.runtime.commands import Invoke, Reply
+from noetl.runtime.embedded import silent
+from noetl.runtime.engine import Execution, Issued
+from noetl.runtime.outcome import summarise
+from noetl.runtime.packet import Token
+from noetl.runtime.records import RunRecord
+from noetl.runtime.scope import ExecutionInfo
+from noetl.runtime.starting import first_token
+
+TIME = "2026-01-01T00:00:00.000000+00:00"
+INFO = ExecutionInfo("drawn", {})
+
+
+def driven(playbook: Playbook, execution: Execution, waiting: list[Issued], chance: Random) -> Execution:
+    while waiting:
+        issued = waiting.pop(chance.randrange(len(waiting)))
+        outcome = None
+        if isinstance(issued.command, Invoke):
+            outcome = playbook.script.outcome(str(issued.command.request.place))
+        waiting += execution.apply(issued.number, Reply(TIME, outcome))
+    assert execution.ended
+    return execution
+
+
+def parts(workflow: ir.Workflow, chance: Random) -> list[frozenset[str]]:
+    """The steps cut between cycles, anywhere: no edge leads from a part to one before it."""
+    facts = components(workflow, reachability(workflow, graph(workflow, Facts())))
+    found: list[set[str]] = [set()]
+    for group in facts.components.members:
+        if found[-1] and chance.random() < 0.5:
+            found.append(set())
+        found[-1].update(group)
+    return [frozenset(part) for part in found]
+
+
+def in_parts(playbook: Playbook, workflow: ir.Workflow, chance: Random) -> dict[str, Json]:
+    tokens = [first_token(workflow, {}, INFO, TIME)]
+    records: list[RunRecord] = []
+    failed: set[str] = set()
+    for part in parts(workflow, chance):
+        mine = [token for token in tokens if token.target in part]
+        chance.shuffle(mine)
+        execution = Execution(workflow, INFO, silent, part=part)
+        driven(playbook, execution, execution.start_part(mine, sorted(failed), TIME), chance)
+        carried = [json.loads(json.dumps(token.to_json())) for _, token in execution.left]
+        assert all(edge.source in part and edge.target not in part for edge, _ in execution.left)
+        tokens = [token for token in tokens if token.target not in part] + [Token.from_json(each) for each in carried]
+        records += execution.records
+        failed.update(execution.failed_steps())
+    assert tokens == []
+    return summarise(records)
+
+
+@given(playbooks(loops=True, cycles=True), st.integers(0, 2**16))
+@settings(deadline=None)
+def test_parts_give_the_outcome_of_the_whole(playbook: Playbook, seed: int) -> None:
+    workflow = load(playbook.text, "drawn.yaml")
+    whole = Execution(workflow, INFO, silent)
+    driven(playbook, whole, whole.start({}, TIME), Random(seed))
+    assert differences(whole.summary(), in_parts(playbook, workflow, Random(seed))) == []
