@@ -1,7 +1,7 @@
 # Two commands for a start: make demo, make test. Each sets itself up; nothing outside this folder is needed
 # but Python 3.11 to 3.13, make, git and the package index.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test corpus lint style types layers words lock lock-check bench fuzz wheel-test
+.PHONY: help setup demo test corpus lint style types layers words lock lock-check bench fuzz pairs wheel-test
 
 PYTHON ?=
 export PYTHON
@@ -14,6 +14,8 @@ BIN := .venv/bin
 NOETL_CORPUS ?= $(if $(wildcard ../shared/playbooks),../shared/playbooks)
 LOCK_OPTIONS := --quiet --universal --all-extras --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 ARGS ?=
+PAIRS ?= 100000
+SEED ?= 0
 # Test files run side by side; each file stays in one process, so that it starts its Airflow once.
 PARALLEL ?= -n auto --dist loadfile
 
@@ -70,6 +72,9 @@ bench: setup ## Measure start-up, lint, lowering and the generated DAG against t
 
 fuzz: setup ## Lint 20,000 random texts: each must end in diagnostics, none in a traceback.
 	@$(BIN)/pytest tests/fuzz $(ARGS)
+
+pairs: setup ## Compare the engine with the spec on 100,000 drawn pairs; SEED=7 draws others.
+	@NOETL_PAIRS=$(PAIRS) NOETL_PAIRS_SEED=$(SEED) $(BIN)/pytest --timeout=0 tests/property/test_engine_and_spec.py $(ARGS)
 
 wheel-test: setup ## Build sdist and wheel, install the wheel in a clean environment, compare file lists.
 	@$(BIN)/pytest tests/packaging -m wheel $(ARGS)

@@ -14,7 +14,7 @@ from noetl.compiler.expr.sandbox import SANDBOX
 from noetl.compiler.nodes import Map, Node, Scalar, Seq
 
 OUTCOMES: Final = ("response", "result", "this")
-PER_ITERATION: Final = frozenset({"loop", "loop_index", "response", "result", "error"})
+PER_ITERATION: Final = frozenset({"loop", "loop_index", "error", *OUTCOMES})
 UNRENDERED: Final = frozenset({"code_b64", "command_b64"})
 BODY_METHODS: Final = ("POST", "PUT", "PATCH")
 SQL_TEXT: Final = ("command", "command_b64", "script")
@@ -86,7 +86,7 @@ def is_about_iteration(rule: CaseRule, iterator: str) -> bool:
     """LOP-3: whether a step.exit rule hears the exits of iterations, not the last exit of the step."""
     wanted = PER_ITERATION | {iterator}
     for name, path, asked in _reads(condition(rule)):
-        if name in wanted and not (asked and path == () and name in ("response", "result")):
+        if name in wanted and not (asked and path == () and name in OUTCOMES):
             return True
     return any(
         (action.sink is not None and defaults_to_result(action.sink.tool)) or not wanted.isdisjoint(_read_by(action))

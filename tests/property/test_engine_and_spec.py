@@ -1,8 +1,8 @@
 """Engine and spec give one outcome: two readings of the semantics that share no thought (CAU-4, CAU-5).
 
-A pair is a playbook with what its tools answer, and a schedule of the answers. `NOETL_PAIRS=100000 NOETL_PAIRS_SEED=7
-pytest tests/property/test_engine_and_spec.py` tries more of them, others for every seed. With `NOETL_PAIRS_TO=DIR` a
-pair that differs is kept in a file there, which `NOETL_PAIR=FILE` runs again.
+A pair is a playbook with what its tools answer, and a schedule of the answers. `make pairs PAIRS=100000 SEED=7` tries
+more of them (`NOETL_PAIRS`, `NOETL_PAIRS_SEED`), others for every seed. With `NOETL_PAIRS_TO=DIR` one that differs is
+kept in a file there, which `NOETL_PAIR=FILE` runs again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from noetl.runtime.scope import ExecutionInfo
 from noetl.runtime.tools.playbook import Playbooks
 
 TIME: Final = "2026-01-01T00:00:00.000000+00:00"
-PAIRS: Final = int(os.environ.get("NOETL_PAIRS", "1500"))
+PAIRS: Final = int(os.environ.get("NOETL_PAIRS", "2000"))
 EACH: Final = 5
 """So many pairs are made of each drawn playbook."""
 SEED: Final = int(os.environ.get("NOETL_PAIRS_SEED", "0"))
