@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,8 +20,14 @@ class Given:
 
     args: frozenset[str]
     """Entries of the args that reach the tool: its own, those of the step and of the transitions to it."""
-    names: frozenset[str]
-    """Whatever else code may get by its name."""
+    names: Set[str]
+    """What code may get by its name at any step: roots, results, variables."""
+    iterator: str | None
+    """What it may get besides."""
+
+    def has(self, name: str) -> bool:
+        """Whether code may get a value for the name."""
+        return name in self.args or name in self.names or name == self.iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +61,7 @@ def callers(workflow: ir.Workflow, facts: Facts) -> Iterator[Caller]:
         if all(found is not None for found in names):
             args = {name for found in names for name in found or ()} | {name for name, _ in step.args.entries}
             args |= {name for edge in facts.graph.arriving[step.name] for name, _ in edge.args.entries}
-            iterator = {step.loop.iterator} if step.loop is not None else set()
-            given = Given(frozenset(args), frozenset(common | iterator))
+            given = Given(frozenset(args), common, step.loop.iterator if step.loop is not None else None)
         yield Caller(step, step.tool if task is None else task.tool, task, given)
 
 

@@ -24,8 +24,9 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
         return
     yield from _expected(playbook)
     seen: set[object] = set()
+    tasks = {task.name: task for task in reversed(playbook.workflow.tasks)}
     for outcome in playbook.facts.outcomes:
-        found = _unreturned(playbook, outcome)
+        found = _unreturned(playbook, outcome, _returns(tasks, outcome))
         if found is not None and found.span not in seen:
             seen.add(found.span)
             yield found
@@ -37,8 +38,7 @@ def _expected(playbook: Checked) -> Iterator[Diagnostic]:
     for caller in callers(playbook.workflow, playbook.facts):
         if caller.given is None:
             continue
-        iterator = {caller.step.loop.iterator} if caller.step.loop is not None else set()
-        given = caller.given.args | iterator
+        given = caller.given.args | {caller.given.iterator or ""}
         own = tools.get(caller.step.name)
         for name in _declared(own.asserted if own is not None else None):
             if name.text not in given:
@@ -59,8 +59,7 @@ def _declared(asserted: document.Assert | None) -> tuple[Scalar, ...]:
     return asserted.expects if asserted is not None else ()
 
 
-def _unreturned(playbook: Checked, outcome: OutcomeRead) -> Diagnostic | None:
-    returns = _returns(playbook.workflow, outcome)
+def _unreturned(playbook: Checked, outcome: OutcomeRead, returns: tuple[str, ...]) -> Diagnostic | None:
     path = list(outcome.path)
     while path and path[0] in _FORGIVING and path[0] not in returns:
         path.pop(0)
@@ -74,13 +73,13 @@ def _unreturned(playbook: Checked, outcome: OutcomeRead) -> Diagnostic | None:
     return playbook.found(KIND, message, place, hint=close_to(path[0], returns))
 
 
-def _returns(workflow: ir.Workflow, outcome: OutcomeRead) -> tuple[str, ...]:
+def _returns(tasks: dict[str, ir.Task], outcome: OutcomeRead) -> tuple[str, ...]:
     """What the step's tool, or the workbook task that it names, declares."""
     tool = outcome.step.tool
     if outcome.shape != "tool" or tool is None:
         return ()
     name = tool.fields.get("name")
     if tool.kind == "workbook" and isinstance(name, ir.Const) and isinstance(name.value, str):
-        task = workflow.task(name.value)
+        task = tasks.get(name.value)
         return tool.returns or (task.returns if task is not None else ())
     return tool.returns

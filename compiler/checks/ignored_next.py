@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from noetl.compiler import ir
@@ -15,6 +16,8 @@ from noetl.diagnostics import Diagnostic, Related, Severity, kind
 KIND = kind("NTL410", "ignored-next", Severity.WARNING, 'a "next" that comes too late to be taken')
 _CALL: Final[Moment] = ("call.done", "worked")
 _EXIT: Final[Moment] = ("step.exit", "worked")
+_LOOKED_AT: Final = 50
+"""Of the rules of a step, so many are compared with each later one."""
 _FIXED: Final = frozenset(("response", "this", "workload", "args", "execution_id", "job", "env", "spec"))
 """Roots that are the same at step.exit as at the last call.done."""
 
@@ -44,7 +47,7 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
 
 def _earlier(firings: tuple[Firing, ...], late: Firing, settled: bool) -> ir.Rule | None:
     """The rule at call.done that has fired wherever the late one does."""
-    for firing in firings:
+    for firing in islice(firings, _LOOKED_AT):
         if _CALL not in firing.may or firing.behind:
             continue
         if isinstance(firing.rule.control, ir.Next) and (settled or _is_implied(firing.rule, late.rule)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -26,14 +27,16 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
         if outcome.read.name in _OUTCOME:
             readers.setdefault(outcome.step.name, []).append(outcome.site)
     for step in playbook.workflow.steps:
+        writing = Counter(name for rule in step.rules for name in _written(rule))
+        if step.vars is not None:
+            writing.update(name for name, _ in step.vars.entries)
         for firing in playbook.facts.firings.of[step.span]:
             paging = isinstance(firing.rule.control, ir.Call | ir.Page)
             if not paging or _WORKED not in firing.may or _WORKED in firing.sure or firing.behind:
                 continue
             for name, span in _collected(firing.rule):
-                if not _written(step, firing.rule, name) and not any(
-                    _reads(site, name) for site in readers.get(step.name, ()) if site.rule is not firing.rule
-                ):
+                others = (site for site in readers.get(step.name, ()) if site.rule is not firing.rule)
+                if writing[name] == 1 and not any(_reads(site, name) for site in others):
                     message = (
                         f"the last page of {of_step(step)} is not collected into {quoted(name)}: "
                         "this rule does not fire for it, and no other one collects it"
@@ -56,11 +59,9 @@ def _reads_outcome(source: ir.Expression) -> bool:
     return not _OUTCOME.isdisjoint(analysis.names(source.source, False))
 
 
-def _written(step: ir.Step, collecting: ir.Rule, name: str) -> bool:
-    """Whether anything else of the step writes the name."""
-    if step.vars is not None and step.vars.get(name) is not None:
-        return True
-    return any(name in _names(action) for rule in step.rules if rule is not collecting for action in rule.data)
+def _written(rule: ir.Rule) -> set[str]:
+    """The names that a rule writes."""
+    return {name for action in rule.data for name in _names(action)}
 
 
 def _reads(site: Site, name: str) -> bool:

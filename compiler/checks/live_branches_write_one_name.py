@@ -76,19 +76,28 @@ def _join(playbook: Checked, first: str, second: str, name: str) -> ir.Step | No
     one, other = _after(facts, first), _after(facts, second)
     if first in other or second in one:
         return None
-    for step in facts.graph.steps.values():
-        if step.join == "all" and step.name in one and step.name in other:
-            later = _after(facts, step.name) | {step.name}
-            if any(_may_read(playbook, reader, name) for reader in later):
-                return step
-    return None
+    leading = _leading(facts, _readers(facts, name))
+    joins = (step for step in facts.graph.steps.values() if step.join == "all")
+    return next((step for step in joins if step.name in one and step.name in other and step.name in leading), None)
 
 
-def _may_read(playbook: Checked, step: str, name: str) -> bool:
-    names = playbook.facts.names
-    edges = [found for (source, _, _), found in names.edge_reads.items() if source == step]
-    read = names.reads[step].union(*edges)
-    return step in names.code or not read.isdisjoint((name, "ctx", "vars"))
+def _readers(facts: Facts, name: str) -> set[str]:
+    """The steps that may read the name."""
+    wanted = {name, "ctx", "vars"}
+    found = {step for step, read in facts.names.reads.items() if wanted & read}
+    return found | facts.names.code | {edge[0] for edge, read in facts.names.edge_reads.items() if wanted & read}
+
+
+def _leading(facts: Facts, steps: set[str]) -> set[str]:
+    """The steps, and all that lead to one of them."""
+    found = set(steps)
+    waiting = list(steps)
+    while waiting:
+        for edge in facts.graph.arriving[waiting.pop()]:
+            if edge.source not in found:
+                found.add(edge.source)
+                waiting.append(edge.source)
+    return found
 
 
 def _after(facts: Facts, step: str) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from noetl.compiler.calling import Caller, callers, code_of
 from noetl.compiler.checked import Checked, of_step
 from noetl.compiler.findings import closest, quoted
-from noetl.compiler.signature import Parameter, Signature
+from noetl.compiler.signature import Parameter
 from noetl.diagnostics import Diagnostic, Related, Severity, Span, kind
 
 KIND = kind("NTL214", "missing-argument", Severity.WARNING, "a parameter of main() that nothing gives a value")
@@ -28,7 +28,7 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
         code = None if scalar is None else codes.get(id(scalar))
         if scalar is None or code is None or code.main is None or caller.given is None:
             continue
-        missing = _missing(code.main, caller.given.args | caller.given.names)
+        missing = [p for p in code.main.parameters if p.required and not caller.given.has(p.name)]
         others = caller.given.args - {parameter.name for parameter in code.main.parameters}
         for parameter in missing:
             place = scalar.place(*code.place(parameter))
@@ -36,10 +36,6 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
             if place not in seen and (len(missing) > 1 or near is not None):
                 seen.add(place)
                 yield _diagnostic(playbook, caller, parameter, near, len(missing) > 1, place)
-
-
-def _missing(main: Signature, given: frozenset[str]) -> list[Parameter]:
-    return [parameter for parameter in main.parameters if parameter.required and parameter.name not in given]
 
 
 def _diagnostic(

@@ -34,8 +34,10 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
             yield playbook.found(KIND, message, step.span, hint=hint, related=(Related("this one", span),))
             continue
         rules = spec.case or ()
+        leads = {moment: firing for firing in reversed(succeeding) for moment in firing.may if moment[1] != "failed"}
+        last = max(ir.EVENTS.index(event) for event, _ in leads)
         for firing in firings:
-            later = _stuck(firing, succeeding)
+            later = _stuck(firing, leads, last)
             if later is not None:
                 message = (
                     f"where this rule of {of_step(step)} fires, the run leads nowhere; another rule has a transition"
@@ -49,18 +51,12 @@ def _succeeds(firing: Firing) -> bool:
     return any(outcome != "failed" for _, outcome in firing.may)
 
 
-def _stuck(firing: Firing, succeeding: list[Firing]) -> Firing | None:
+def _stuck(firing: Firing, leads: dict[Moment, Firing], last: int) -> Firing | None:
     """The rule at the same moment that has a transition, where this one has none and no later event brings one."""
     if firing.rule.control is not None or len(firing.may) != 1:
         return None
     (moment,) = firing.may
-    if moment[1] == "failed" or any(_later(moment, other) for found in succeeding for other in found.may):
-        return None
-    return next((found for found in succeeding if moment in found.may), None)
-
-
-def _later(moment: Moment, other: Moment) -> bool:
-    return other[1] != "failed" and ir.EVENTS.index(other[0]) > ir.EVENTS.index(moment[0])
+    return leads.get(moment) if ir.EVENTS.index(moment[0]) == last else None
 
 
 def _place(rule: ir.Rule) -> Span:

@@ -25,6 +25,9 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
     if not playbook.sound:
         return
     mains = {id(scalar): code.main for scalar, code in playbook.python}
+    passed: dict[str, set[str]] = {}
+    for (source, _, _), read in playbook.facts.names.edge_reads.items():
+        passed.setdefault(source, set()).update(read)
     for step in playbook.workflow.steps:
         main = _closed(mains, step.tool)
         if step.tool is None or main is None:
@@ -36,7 +39,7 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
         if any(parameter.required and parameter.name not in known for parameter in main.parameters):
             continue  # it may get all args
         listed = [*_places(step.tool.fields.get("args"))]
-        if not _elsewhere(playbook, step):
+        if not _elsewhere(step, playbook.facts.names.reads[step.name] | passed.get(step.name, set())):
             listed += _places(step.args)
         for name, place in listed:
             if name not in taken:
@@ -53,11 +56,8 @@ def _closed(mains: dict[int, Signature | None], tool: ir.Tool | None) -> Signatu
     return main
 
 
-def _elsewhere(playbook: Checked, step: ir.Step) -> bool:
-    """Whether something besides the tool's code may read the step's args."""
-    names = playbook.facts.names
-    edges = [found for (source, _, _), found in names.edge_reads.items() if source == step.name]
-    read = names.reads[step.name].union(*edges)
+def _elsewhere(step: ir.Step, read: frozenset[str]) -> bool:
+    """Whether something besides the tool's code may read the step's args; `read` is what its templates read."""
     sinks = [tool for tool in tools_of_step(step) if tool is not step.tool]
     own = {name for name, _ in step.args.entries}
     return bool(own & read) or "args" in read or any(tool.kind in CODE or tool.kind == "workbook" for tool in sinks)

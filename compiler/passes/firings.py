@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from noetl.compiler import ir
 from noetl.compiler.conditions import implies
 from noetl.compiler.rules import firings as rule_firings
 
 from .facts import Facts, Firing, Firings, Moment
+
+_LOOKED_AT: Final = 50
+"""Of the rules of a step, so many are compared with each later one."""
 
 
 def firings(workflow: ir.Workflow, facts: Facts) -> Facts:
@@ -18,20 +22,28 @@ def firings(workflow: ir.Workflow, facts: Facts) -> Facts:
 
 
 def _of_step(step: ir.Step, inherits: bool) -> tuple[Firing, ...]:
-    earlier: list[Firing] = []
+    made: list[Firing] = []
+    certain: dict[Moment, Firing] = {}
     for rule in step.rules:
         found = list(rule_firings(step, rule, inherits=inherits))
         may = frozenset((event, outcome) for event, outcome, _ in found)
-        sure = frozenset((event, outcome) for event, outcome, certain in found if certain)
-        earlier.append(Firing(rule, may, sure, _before(step, rule, may, earlier)))
-    return tuple(earlier)
+        sure = frozenset((event, outcome) for event, outcome, always in found if always)
+        firing = Firing(rule, may, sure, _before(step, rule, may, (made[:_LOOKED_AT], certain)))
+        made.append(firing)
+        for moment in sure:
+            certain.setdefault(moment, firing)
+    return tuple(made)
 
 
-def _before(step: ir.Step, rule: ir.Rule, may: frozenset[Moment], earlier: list[Firing]) -> tuple[ir.Rule, ...]:
+def _before(
+    step: ir.Step, rule: ir.Rule, may: frozenset[Moment], earlier: tuple[list[Firing], dict[Moment, Firing]]
+) -> tuple[ir.Rule, ...]:
     """The rules of which one takes each of the moments; none where one moment is left."""
+    firings, certain = earlier
     found: list[ir.Rule] = []
     for moment in sorted(may):
-        first = next((other.rule for other in earlier if _takes(step, other, rule, moment)), None)
+        candidates = firings if moment not in certain else [*firings, certain[moment]]
+        first = next((other.rule for other in candidates if _takes(step, other, rule, moment)), None)
         if first is None:
             return ()
         if first not in found:
