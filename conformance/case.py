@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -13,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from noetl.errors import UsageError
+from noetl.runtime.mock import MockedOutcome
 
 from .probe import Reply
 
@@ -135,11 +137,13 @@ class Case(_Closed):
     playbook: str | None = None
     playbooks: dict[str, str] | None = None
     main: str | None = None
+    file: str | None = None
     payload: dict[str, JsonValue] = {}
     files: dict[str, str] = {}
     env: dict[str, str] = {}
     credentials: dict[str, str | dict[str, JsonValue]] = {}
     probe: dict[str, list[dict[str, JsonValue]]] = {}
+    outcomes: list[MockedOutcome] | None = None
     cancel: Request | None = None
     catches: str | None = None
     targets: dict[str, list[str]] | None = None
@@ -157,8 +161,8 @@ class Case(_Closed):
 
     @model_validator(mode="after")
     def _one_playbook(self) -> Case:
-        if (self.playbook is None) == (self.playbooks is None):
-            raise ValueError('a case has either "playbook" or "playbooks" with "main"')
+        if sum(given is not None for given in (self.playbook, self.playbooks, self.file)) != 1:
+            raise ValueError('a case has either "playbook" or "playbooks" with "main", or "file"')
         if self.playbooks is not None and self.main not in self.playbooks:
             raise ValueError('"main" is one of the paths of "playbooks"')
         return self
@@ -200,15 +204,26 @@ def _at(value: JsonValue, probe: str) -> JsonValue:
 
 
 def load_case(path: Path) -> Case:
-    """The case in a file; UsageError that names the file and each key with a problem."""
+    """The case in a file, with the playbooks that `file` names; UsageError that says what is wrong where."""
     try:
         data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-        return Case.model_validate(json.loads(json.dumps(data)))
+        case = Case.model_validate(json.loads(json.dumps(data)))
+        return case if case.file is None else case.model_copy(update=_beside(path.parent / case.file))
     except ValidationError as error:
         found = "; ".join(dict.fromkeys(map(_said, error.errors())))
         raise UsageError(f"{path}: {found}") from error
     except (OSError, YAMLError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from error
+
+
+def _beside(file: Path) -> dict[str, object]:
+    """What a case has of a playbook in a file of its own: all playbooks of its folder, since it may call them."""
+    texts = {file.name: file.read_text(encoding="utf-8")}
+    for other in sorted({*file.parent.rglob("*.yaml"), *file.parent.rglob("*.yml")} - {file}):
+        text = other.read_text(encoding="utf-8", errors="replace")
+        if _PLAYBOOK.search(text):
+            texts[str(other.relative_to(file.parent))] = text
+    return {"file": None, "playbooks": texts, "main": file.name}
 
 
 def _said(error: ErrorDetails) -> str:
@@ -222,6 +237,7 @@ def _said(error: ErrorDetails) -> str:
     return f'"{key}": {message}' if key else message
 
 
+_PLAYBOOK: Final = re.compile(r"^kind: *['\"]?Playbook\b", re.MULTILINE)
 _ALTERNATIVES: Final = frozenset({"ExpectedRequest", "AnyOrder"})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from .probe import Seen
 
 CLOCK: Final = 0.002
 """Seconds by which two readings of a clock may be off."""
+_SECRET: Final = 8
+"""Characters from which on a text is no chance find."""
+_SECRET_FIELDS: Final = frozenset({"password", "token", "value", "key", "api_key", "secret", "client_secret"})
 
 
 @dataclass(slots=True)
@@ -29,17 +33,38 @@ class Observation:
     """`(name, step)` of the log; None where the place has none."""
     sequential: bool = field(default=False)
     """Whether the place runs one call at a time, so that overlap cannot be judged."""
+    problem: str | None = None
+    """Why the target came to nothing at all: it stopped, broke its own rules, or did not answer in time."""
 
 
 def unmet(case: Case, seen: Observation) -> list[str]:
     """One line for everything in which the observation is not what the case expects."""
     expect = case.expect
+    if seen.problem is not None:
+        return [f"no outcome: {seen.problem}"]
     if expect.refused is not None:
         return list(_refused(expect.refused, seen))
     if seen.summary is None:
         errors = [f"{d.span} {d.code} {d.message}" for d in seen.diagnostics if d.severity is Severity.ERROR]
         return [f"refused: {'; '.join(errors)}"]
-    return [*_outcome(expect, seen.summary), *_requests(expect, seen), *_timing(expect, seen), *_events(expect, seen)]
+    parts = (_outcome(expect, seen.summary), _requests(expect, seen), _timing(expect, seen), _events(expect, seen))
+    return [line for part in parts for line in part] + shown_secrets(case, seen)
+
+
+def shown_secrets(case: Case, seen: Observation) -> list[str]:
+    """A line for each credential of the case one of whose secret texts is in what the target tells (TOO-6)."""
+    told = json.dumps(seen.summary, ensure_ascii=False)
+    return [
+        f'secret: the outcome shows a value of credential "{name}"'
+        for name, entry in case.credentials.items()
+        if any(len(text) >= _SECRET and text in told for text in _secrets(entry))
+    ]
+
+
+def _secrets(entry: str | Mapping[str, Json]) -> list[str]:
+    if isinstance(entry, str):
+        return [entry]
+    return [value for name, value in entry.items() if name in _SECRET_FIELDS and isinstance(value, str)]
 
 
 def same(left: Json, right: Json) -> bool:

@@ -6,18 +6,22 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from noetl.compiler import ir
 from noetl.compiler.frontend import compile_source
 from noetl.compiler.ir import Json
+from noetl.errors import UsageError
 from noetl.runtime.capabilities import refusals
 from noetl.runtime.credentials import MappedCredentials
-from noetl.runtime.embedded import execute
+from noetl.runtime.embedded import execute, silent
 from noetl.runtime.engine import Execution
-from noetl.runtime.events import Event
+from noetl.runtime.events import Event, Listener
 from noetl.runtime.library import FolderLibrary
+from noetl.runtime.mock import Mocked, OutcomeFile, Outcomes
+from noetl.runtime.ports import Outcome, ToolCall, ToolRunner
 from noetl.runtime.scope import ExecutionInfo
 from noetl.runtime.tools import ToolBox
 from noetl.runtime.tools.playbook import Playbooks
@@ -48,7 +52,25 @@ class VirtualClock:
         self._elapsed += max(0.0, seconds)
 
 
-def observe(case: Case) -> Observation:
+@dataclass(slots=True)
+class Watch:
+    """What else is kept of the execution of a case."""
+
+    listener: Listener = silent
+    outcomes: dict[str, dict[str, Json]] = field(default_factory=dict)
+    """What the calls of the main playbook were answered, by place."""
+    kinds: set[str] = field(default_factory=set)
+    """The kinds of the tools that were called."""
+
+
+def recorded(case: Case) -> tuple[dict[str, dict[str, Json]], frozenset[str]]:
+    """What the calls of a case come to, by place, and the kinds of the tools: what `NOETL_REPLAY` takes."""
+    watch = Watch()
+    observe(case, watch)
+    return watch.outcomes, frozenset(watch.kinds)
+
+
+def observe(case: Case, watch: Watch | None = None) -> Observation:
     """Run the case; a playbook that is refused gives its diagnostics."""
     compilation = compile_source(case.text(), case.path)
     if not compilation.ok or compilation.workflow is None:
@@ -63,8 +85,13 @@ def observe(case: Case) -> Observation:
         Probe(case.probe, clock=lambda: time.monotonic() + clock.monotonic(), arrived=cancelling.saw) as probe,
     ):
         log: list[tuple[str, str | None]] = []
-        running = _execute(case, compilation.workflow, probe.url, Path(folder), clock, log, cancelling)
-        summary = asyncio.run(running)
+        running = _execute(
+            case, compilation.workflow, probe.url, Path(folder), clock, log, cancelling, watch or Watch()
+        )
+        try:
+            summary = asyncio.run(running)
+        except UsageError as lacking:
+            return Observation(None, compilation.diagnostics, probe.requests, log, problem=str(lacking))
         return Observation(summary, compilation.diagnostics, probe.requests, log)
 
 
@@ -76,21 +103,33 @@ async def _execute(
     clock: VirtualClock,
     log: list[tuple[str, str | None]],
     cancelling: _Cancelling,
+    watch: Watch,
 ) -> dict[str, Json]:
     for path, text in case.beside(probe).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
     credentials = MappedCredentials(case.credentials_at(probe))
-    runner = Playbooks(
-        lambda place: ToolBox(credentials, folder=place),
+    given = None if case.outcomes is None else Outcomes(OutcomeFile(format=1, outcomes=case.outcomes), case.id)
+    count = silent if given is None else given.listener("case")
+
+    def tools(place: Path) -> ToolRunner:
+        box = ToolBox(credentials, folder=place)
+        return box if given is None else Mocked(given, box)
+
+    children = Playbooks(
+        tools,
         FolderLibrary([folder]),
         clock,
         folder=(folder / case.path).parent,
         env=case.env,
     )
 
+    runner = _Watched(children if given is None else Mocked(given, children), watch)
+
     def listen(event: Event) -> None:
         log.append((event.name, event.step))
+        count(event)
+        watch.listener(event)
 
     try:
         payload = {**case.payload, "probe": probe}
@@ -100,6 +139,25 @@ async def _execute(
         return (await execution).summary()
     finally:
         await runner.close()
+
+
+class _Watched:
+    """A runner that keeps what another one is asked and answers."""
+
+    def __init__(self, runner: ToolRunner, watch: Watch) -> None:
+        self._runner = runner
+        self._watch = watch
+
+    async def call(self, request: ToolCall) -> Outcome:
+        """Make the call and keep its outcome."""
+        outcome = await self._runner.call(request)
+        self._watch.outcomes[str(request.place)] = outcome.to_json()
+        self._watch.kinds.add(request.kind)
+        return outcome
+
+    async def close(self) -> None:
+        """Close the other runner."""
+        await self._runner.close()
 
 
 class _Cancelling:

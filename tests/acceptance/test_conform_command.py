@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Final
+from xml.etree import ElementTree
 
 import pytest
 
@@ -32,6 +35,7 @@ def conform(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def cases(folder: Path, **texts: str) -> str:
+    folder.mkdir(exist_ok=True)
     for name, text in texts.items():
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     return str(folder)
@@ -47,10 +51,25 @@ def test_own_cases(tmp_path: Path) -> None:
     folder = cases(tmp_path, good=CASE, bad=CASE.replace("mine", "other").replace("output: 1", "output: 2"))
     done = conform("--target", "runtime", "--cases", folder)
     assert done.returncode == 1
-    assert done.stdout.splitlines() == [
-        "FAILED RUN-2-other: output: expected 2, found 1 [RUN-2, RUN-4]",
-        "runtime: 2 cases, 1 passed, 1 failed, 0 broken, 0 not run",
+    lines = done.stdout.splitlines()
+    assert lines[0] == "FAILED RUN-2-other  on runtime: one step"
+    assert lines[1].startswith("  clause RUN-2  Event `workflow.start`; then one token at `start`")
+    assert lines[3:7] == [
+        "  allowed   output 2",
+        "  observed  start; requests none; status completed; output 1",
+        "  first     output: expected 2, found 1",
+        f"  again     noetl conform --target runtime --cases {folder}/bad.yaml",
     ]
+    assert lines[7:] == ["runtime: 2 cases, 1 passed, 1 failed, 0 broken, 0 not run"]
+    again = lines[6].split()[2:]
+    assert conform(*again[1:]).stdout.splitlines()[:-1] == lines[:-1]
+
+
+def test_the_line_of_the_playbook(tmp_path: Path) -> None:
+    wrong = CASE.replace("output: 1", "runs: [{step: start, result: 2}]")
+    done = conform("--target", "runtime", "--cases", cases(tmp_path, bad=wrong))
+    assert "  playbook  playbook.yaml:5 step start: - step: start\n" in done.stdout
+    assert "  first     run start [] result: expected 2, found 1\n" in done.stdout
 
 
 def test_a_case_that_does_not_make_sense_on_the_target(tmp_path: Path) -> None:
@@ -69,7 +88,7 @@ def test_a_harness_that_breaks(tmp_path: Path) -> None:
     folder = cases(tmp_path, broken=CASE.replace("expect:", "files: {playbook.yaml/a: x}\nexpect:"))
     done = conform("--target", "runtime", "--cases", folder)
     assert done.returncode == 3
-    assert done.stdout.startswith("BROKEN RUN-2-mine: ")
+    assert done.stdout.startswith("BROKEN RUN-2-mine  on runtime: one step\n")
     assert "Traceback" not in done.stdout + done.stderr
 
 
@@ -108,8 +127,161 @@ def test_all_files_with_problems_are_named(tmp_path: Path) -> None:
     assert "c.yaml: " in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [("--target", "nowhere"), (), ("--target", "runtime", "--cases", "/no/such")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--target", "nowhere"),
+        (),
+        ("--target", "runtime", "--cases", "/no/such"),
+        ("--target", "runtime", "--budget", "soon"),
+        ("--target", "runtime", "--deviations", "/no/such"),
+        ("--target", "exec:"),
+        ("--target", "exec:/no/such/program"),
+        ("verify",),
+        ("verify", "/no/such"),
+        ("playing", "--target", "runtime"),
+    ],
+)
 def test_wrong_usage(arguments: tuple[str, ...]) -> None:
     done = conform(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr
+
+
+REPORT: Final = ("results.jsonl", "junit.xml", "report.html", "summary.md", "badge/all.json", "badge/RUN.json")
+
+
+def test_a_report(tmp_path: Path) -> None:
+    folder = cases(tmp_path, good=CASE, bad=CASE.replace("mine", "<other>").replace("output: 1", "output: 2"))
+    out = tmp_path / "out"
+    done = conform("--target", "runtime", "--cases", folder, "--report", str(out), "--seed", "7")
+    assert done.returncode == 1
+    for name in REPORT:
+        assert (out / name).stat().st_size > 0, name
+    lines = [json.loads(line) for line in (out / "results.jsonl").read_text("utf-8").splitlines()]
+    assert [line["record"] for line in lines] == ["header", "case", "case", "footer"]
+    assert (lines[0]["target"], lines[0]["seed"], lines[0]["level"]) == ("runtime", 7, "standard")
+    assert lines[-1]["counts"] == {**dict.fromkeys(lines[-1]["counts"], 0), "passed": 1, "failed": 1}
+    suite = ElementTree.parse(out / "junit.xml").getroot()[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
+    html = (out / "report.html").read_text("utf-8")
+    assert "RUN-2-&lt;other&gt;" in html
+    assert not re.search("(src|href)=.?http", html)
+    badge = json.loads((out / "badge/RUN.json").read_text("utf-8"))
+    assert (badge["message"], badge["color"]) == ("1/2", "red")
+    assert "coverage: event and action: " in done.stdout
+
+
+def test_a_report_is_judged_again(tmp_path: Path) -> None:
+    folder, out = cases(tmp_path / "cases", good=CASE), tmp_path / "out"
+    conform("--target", "runtime", "--cases", folder, "--report", str(out))
+    file = out / "results.jsonl"
+    assert conform("verify", str(file), "--cases", folder).stdout.endswith("1 records, 0 wrong\n")
+    text = file.read_text("utf-8")
+    file.write_text(text.replace('"output": 1', '"output": 2'), "utf-8")
+    done = conform("verify", str(file), "--cases", folder)
+    assert done.returncode == 1
+    assert done.stdout.startswith(
+        "WRONG RUN-2-mine: the report says passed, its observation failed: output: expected 1"
+    )
+    file.write_text("\n".join(text.splitlines()[:-1]), "utf-8")
+    done = conform("verify", str(file), "--cases", folder)
+    assert (done.returncode, "it has no footer" in done.stderr) == (2, True)
+
+
+def test_reports_are_compared_where_the_suite_is_the_same(tmp_path: Path) -> None:
+    folder, out = cases(tmp_path / "cases", good=CASE), tmp_path / "out"
+    conform("--target", "runtime", "--cases", folder, "--report", str(out))
+    file = out / "results.jsonl"
+    file.write_text(file.read_text("utf-8").replace('"verdict": "passed"', '"verdict": "failed"'), "utf-8")
+    done = conform("--target", "runtime", "--cases", folder, "--compare", str(file))
+    assert "CHANGED RUN-2-mine: failed -> passed\n" in done.stdout
+    cases(tmp_path / "cases", good=CASE.replace("one step", "another title"))
+    done = conform("--target", "runtime", "--cases", folder, "--compare", str(file))
+    assert (done.returncode, "no comparison" in done.stderr) == (2, True)
+
+
+def test_a_budget_leaves_the_rest_out(tmp_path: Path) -> None:
+    done = conform("--target", "runtime", "--cases", cases(tmp_path, good=CASE), "--budget", "0s")
+    assert done.returncode == 4
+    assert done.stdout == "runtime: 1 cases, 0 passed, 0 failed, 0 broken, 1 not run\n"
+
+
+DEVIATION: Final = """\
+[[deviation]]
+code = "MY-1"
+cases = ["RUN-2-*"]
+reason = "it counts from two"
+says = "output: expected 2"
+expires = 9999-01-01
+"""
+
+
+def test_deviations_are_checked(tmp_path: Path) -> None:
+    folder, known = cases(tmp_path, bad=CASE.replace("output: 1", "output: 2")), tmp_path / "known.toml"
+    asked = ("--target", "runtime", "--cases", folder, "--deviations", str(known))
+    known.write_text(DEVIATION, "utf-8")
+    done = conform(*asked)
+    assert (done.returncode, done.stdout) == (
+        0,
+        "runtime: 1 cases, 0 passed, 0 failed, 1 known, 0 broken, 0 not run\n",
+    )
+    known.write_text(DEVIATION.replace("expected 2", "expected 3"), "utf-8")
+    assert conform(*asked).returncode == 1
+    known.write_text(DEVIATION.replace("9999", "2020"), "utf-8")
+    done = conform(*asked)
+    assert done.returncode == 1
+    assert "CLAIM deviation MY-1 expired on 2020-01-01: it counts from two\n" in done.stdout
+    known.write_text(DEVIATION, "utf-8")
+    cases(tmp_path, bad=CASE)
+    done = conform(*asked)
+    assert done.returncode == 1
+    assert done.stdout.startswith("STALE RUN-2-mine")
+
+
+EXAMPLE: Final = f"exec:{sys.executable} {Path(__file__).parents[2] / 'examples' / 'conform_target.py'}"
+
+
+def test_a_program_as_target() -> None:
+    done = conform("--target", EXAMPLE, "--case", "RUN-4-*")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed, 0 failed, 0 broken, 0 not run\n" in done.stdout
+
+
+def test_the_doctor_is_content_with_the_example() -> None:
+    done = conform("doctor", "--target", EXAMPLE)
+    assert done.returncode == 0, done.stdout
+    assert [line[:3] for line in done.stdout.splitlines()] == ["ok "] * 9
+
+
+WRONG: Final = """\
+import json, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    if asked["command"] == "start":
+        print(json.dumps({"version": 1, "name": "wrong"}), flush=True)
+    elif asked["command"] == "run":
+        print(ANSWER, flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("'hello'", "its answer is no JSON: 'hello'"),
+        ("json.dumps({'seq': asked['seq']})", "an answer has one of summary, refused and problem, not none"),
+        ("json.dumps({'seq': 0, 'problem': 'x'})", "it answered seq 0 where 1 was asked"),
+        ("json.dumps({'seq': asked['seq'], 'summary': {}})", "a summary has status, output and runs"),
+        ("json.dumps({'seq': asked['seq'], 'sumary': {}})", "its answer is no Ran: sumary: Extra inputs"),
+        ("sys.exit(5)", "it ended with exit code 5"),
+    ],
+)
+def test_a_program_that_answers_wrongly(tmp_path: Path, answer: str, said: str) -> None:
+    program = tmp_path / "wrong.py"
+    program.write_text(WRONG.replace("ANSWER", answer), "utf-8")
+    done = conform("--target", f"exec:{sys.executable} {program}", "--cases", cases(tmp_path, good=CASE))
+    assert done.returncode == 1
+    assert said in done.stdout
+    found = conform("doctor", "--target", f"exec:{sys.executable} {program}")
+    assert found.returncode == 1
+    assert "BAD  a playbook without tools completes" in found.stdout

@@ -43,6 +43,8 @@ def in_wheel(name: str) -> str | None:
         return str(PurePosixPath("noetl", path))
     if path.parts[:2] == ("docs", "checks"):  # what `noetl lint --explain` shows
         return str(PurePosixPath("noetl", "check_pages", *path.parts[2:]))
+    if name == "docs/semantics.md":  # what `noetl conform` quotes
+        return "noetl/semantics.md"
     if path.parts[:2] == ("src", "noetl"):
         return None if (ROOT / name).is_symlink() else str(PurePosixPath(*path.parts[1:]))
     return None

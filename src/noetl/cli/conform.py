@@ -2,34 +2,73 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from noetl.errors import UsageError
+
 from . import FINDINGS, INTERNAL, OK
 
 if TYPE_CHECKING:
-    from noetl.conformance.conform import Judged, Verdict
+    from noetl.conformance.conform import Judged
+    from noetl.conformance.results import Results
+    from noetl.conformance.session import Session
 
 NOTHING: Final = 4
 """The exit code where no case was judged."""
-VERDICTS: Final[tuple[Verdict, ...]] = ("passed", "failed", "broken", "not run")
+_SECONDS: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|)")
+_FACTOR: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+class LevelName(StrEnum):
+    """How much is asked."""
+
+    SMOKE = "smoke"
+    STANDARD = "standard"
+    DEEP = "deep"
 
 
 def command(
-    target: Annotated[str, typer.Option("--target", metavar="NAME", help="What is judged, such as runtime.")],
-    cases: Annotated[
-        Path | None, typer.Option("--cases", metavar="DIR", help="Cases of your own instead of the suite's.")
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[verify FILE | doctor]", help="Judge a report again, or look at an adapter."),
     ] = None,
-    case: Annotated[str, typer.Option("--case", metavar="GLOB", help="Only the cases whose ids match.")] = "*",
+    target: Annotated[
+        str | None,
+        typer.Option("--target", "-t", metavar="NAME|exec:CMD", help="What is judged: runtime, airflow, a command."),
+    ] = None,
+    cases: Annotated[
+        Path | None, typer.Option("--cases", metavar="PATH", help="Cases of your own instead of the suite's.")
+    ] = None,
+    case: Annotated[str | None, typer.Option("--case", metavar="GLOB", help="Only the cases whose ids match.")] = None,
+    level: Annotated[
+        LevelName | None,
+        typer.Option("--level", help="How much of the suite; default smoke, with --cases or --case all that match."),
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option("--budget", metavar="TIME", help="Start nothing more after 90s, 5m or 1h.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed draws the same cases.")] = 0,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="DIR", help="Write results.jsonl, junit.xml, report.html, ...")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option("--compare", metavar="OLD", help="Tell what changed since this results.jsonl.")
+    ] = None,
+    deviations: Annotated[
+        Path | None, typer.Option("--deviations", metavar="FILE", help="In what the target is known to differ.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Run conformance cases on a target and judge what was observed.
 
-    Every failure is one line on standard output: the case, what was unmet, and the clauses of the semantics that it is
-    about; the total comes last. Progress goes to standard error.
+    Everything that is not green is told on standard output: the clause, what is allowed and what was observed, and the
+    command that runs it again; the total comes last. Progress goes to standard error.
 
     \b
     Exit codes: 0 conformant, 1 not, 2 wrong usage, 3 the harness broke, 4 nothing was judged.
@@ -37,52 +76,152 @@ def command(
     \b
     Examples:
       noetl conform --target runtime
-      noetl conform --target runtime --case "LOP-*"
+      noetl conform --target airflow --level standard --report out
+      noetl conform --target "exec:python examples/conform_target.py" --case "LOP-*"
       noetl conform --target runtime --cases my_cases
+      noetl conform verify out/results.jsonl
+      noetl conform doctor --target "exec:./my_target"
     """
-    from noetl.conformance.conform import CASES, adapter, chosen, judge
+    from noetl.conformance.adapters.base import adapter
+    from noetl.conformance.conform import CASES
+    from noetl.conformance.deviations import read_deviations
+    from noetl.conformance.session import Session, now
+    from noetl.conformance.suite import at_level, chosen, digest
 
-    observe = adapter(target)
-    found = chosen(CASES if cases is None else cases, case)
-    counts: dict[Verdict, int] = dict.fromkeys(VERDICTS, 0)
-    progress = _Progress(len(found), shown=not quiet and sys.stderr.isatty())
-    for judged in judge(target, observe, found):
-        counts[judged.verdict] += 1
-        progress.show(judged)
-        if judged.said:
+    if what and what[0] == "verify":
+        raise typer.Exit(_verify(what[1:], CASES if cases is None else cases))
+    if target is None:
+        raise UsageError("--target says what is judged, such as --target runtime")
+    if what == ["doctor"]:
+        raise typer.Exit(_doctor(target))
+    if what:
+        raise UsageError(f'"{what[0]}" is nothing to judge; see --help')
+    if report is not None and report.exists() and not report.is_dir():
+        raise UsageError(f'"{report}" is no folder')
+    folder = CASES if cases is None else cases
+    known = [] if deviations is None else read_deviations(deviations)
+    limit = None if budget is None else seconds(budget)
+    every = chosen(folder)
+    picked = chosen(folder, case) if case is not None else every
+    taken = level or (LevelName.SMOKE if cases is None and case is None else LevelName.STANDARD)
+    if cases is None:
+        picked = at_level(picked, taken.value)
+    began = now()
+    with adapter(target) as place:
+        whole = cases is None and len(picked) == len(every)
+        suite = digest(one for _, one in every)
+        session = Session(place, picked, suite, taken.value, seed, limit, known, whole)
+        _run(session, folder if cases is None else None, quiet=quiet)
+        results = session.results(began)
+        coverage = session.cover() if report is not None else []
+    _tell(results, coverage, report, compare)
+    raise typer.Exit(_code(results))
+
+
+def seconds(text: str) -> float:
+    """A time such as `90s`, `5m`, `1h` or `90` in seconds; UsageError for anything else."""
+    match = _SECONDS.fullmatch(text)
+    if match is None:
+        raise UsageError(f'--budget takes a time such as 90s, 5m or 1h, not "{text}"')
+    return float(match[1]) * _FACTOR[match[2]]
+
+
+def _run(session: Session, suite: Path | None, *, quiet: bool) -> None:
+    from noetl.conformance.telling import failure
+
+    progress = Progress(len(session.cases), shown=not quiet and sys.stderr.isatty())
+    for one in session.run():
+        progress.show(one)
+        if one.verdict in ("failed", "stale", "broken"):
             progress.clear()
-            print(_line(judged), flush=True)
+            print(
+                "\n".join(failure(one, session.adapter.name, None if suite is not None else str(one.path))), flush=True
+            )
     progress.clear()
-    print(f"{target}: {len(found)} cases, {', '.join(f'{n} {verdict}' for verdict, n in counts.items())}")
-    raise typer.Exit(_code(counts))
 
 
-def _line(judged: Judged) -> str:
-    said = "; ".join(" ".join(line.split()) for line in judged.said)
-    return f"{judged.verdict.upper()} {judged.case.id}: {said} [{', '.join(judged.case.clauses)}]"
+def _tell(results: Results, coverage: list[str], report: Path | None, compare: Path | None) -> None:
+    from noetl.conformance.reports import write_report
+    from noetl.conformance.results import changes
+
+    for note in results.notes:
+        print(f"CLAIM {note}")
+    for line in changes(compare, results) if compare is not None else ():
+        print(f"CHANGED {line}")
+    if report is not None:
+        try:
+            write_report(report, results, coverage)
+        except OSError as error:
+            raise UsageError(f'cannot write the report into "{report}": {error.strerror}') from error
+        for line in coverage:
+            print(f"coverage: {line}")
+        print(f"report: {report / 'report.html'}")
+    counts = ", ".join(f"{n} {verdict}" for verdict, n in results.counts().items() if n or verdict in _ALWAYS)
+    print(f"{results.header.target}: {len(results.records)} cases, {counts}")
 
 
-def _code(counts: dict[Verdict, int]) -> int:
+_ALWAYS: Final = ("passed", "failed", "broken", "not run")
+"""The counts that the last line has even where they are 0."""
+
+
+def _code(results: Results) -> int:
+    counts = results.counts()
     if counts["broken"]:
         return INTERNAL
-    if counts["failed"]:
+    if not results.ok():
         return FINDINGS
-    return OK if counts["passed"] else NOTHING
+    return OK if counts["passed"] or counts["declared"] or counts["known"] else NOTHING
 
 
-class _Progress:
+def _verify(files: list[str], folder: Path) -> int:
+    from noetl.conformance.conform import Claims
+    from noetl.conformance.deviations import kept_for
+    from noetl.conformance.results import read_results, verified
+    from noetl.conformance.suite import chosen, digest
+
+    if len(files) != 1:
+        raise UsageError("verify takes one results.jsonl")
+    file = Path(files[0])
+    header, records = read_results(file)
+    suite = {case.id: (path, case) for path, case in chosen(folder)}
+    claims = Claims(frozenset(header.refuses), kept_for(header.target))
+    wrong = verified(file, suite, digest(case for _, case in suite.values()), claims)
+    for line in wrong:
+        print(f"WRONG {line}")
+    print(f"{file}: {len(records)} records, {len(wrong)} wrong")
+    return FINDINGS if wrong else OK if records else NOTHING
+
+
+def _doctor(target: str) -> int:
+    from noetl.conformance.doctor import examine
+
+    bad = 0
+    for finding in examine(target):
+        print(f"{'ok  ' if finding.ok else 'BAD '} {finding.what}")
+        for line in finding.advice:
+            print(f"       {line}")
+        bad += not finding.ok
+    return FINDINGS if bad else OK
+
+
+class Progress:
     """One line on standard error that says how far it is, where that is a terminal."""
 
     def __init__(self, total: int, *, shown: bool) -> None:
         self._total = total
         self._shown = shown
         self._done = 0
+        self._red = 0
 
-    def show(self, judged: Judged) -> None:
+    def show(self, one: Judged) -> None:
+        """One more is done."""
         self._done += 1
+        self._red += one.verdict in ("failed", "stale", "broken")
         if self._shown:
-            print(f"\r\x1b[K{self._done}/{self._total} {judged.case.id}", end="", file=sys.stderr, flush=True)
+            red = f", {self._red} not green" if self._red else ""
+            print(f"\r\x1b[K{self._done}/{self._total}{red} {one.case.id}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
+        """Give the line back."""
         if self._shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final, cast, get_type_hints
 
+from pydantic import TypeAdapter
+
 from noetl.conformance.case import Case
+from noetl.conformance.protocol import Message
 from noetl.diagnostics import Diagnostic, Edit, Fix, Kind, Related, Span
 from noetl.runtime import events
 from noetl.runtime.mock import OutcomeFile
@@ -89,6 +92,12 @@ def case() -> Schema:
 def outcomes() -> Schema:
     """The outcomes that `noetl run --mock` reads: `docs/running.md` says what they mean."""
     made: Schema = OutcomeFile.model_json_schema(ref_template="#/$defs/{model}")
+    return {name: part for name, part in made.items() if name != "title"}
+
+
+def conform() -> Schema:
+    """The messages of `noetl conform --target exec:CMD`: `docs/conformance.md` says what they mean."""
+    made: Schema = TypeAdapter(Message).json_schema(ref_template="#/$defs/{model}")
     return {name: part for name, part in made.items() if name != "title"}
 
 

@@ -1,0 +1,122 @@
+"""Runs cases on real Airflow in process: a probe for each case, a batch of DAG files for each process of Airflow."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from noetl.compiler.frontend import compile_source
+from noetl.compiler.ir import Json
+from noetl.diagnostics import Diagnostic
+from noetl.errors import UnsupportedByTarget
+from noetl.runtime.credentials import variable
+from noetl.runtime.replay import VARIABLE
+from noetl.targets.airflow import TARGET
+from noetl.targets.base import Capability, Source
+
+from ..case import Case
+from ..deviations import Deviation, kept_for
+from ..observation import Observation
+from ..probe import Probe
+from .airflow import AirflowCase, AirflowRun, run_in_airflow
+from .base import Broken, Observed
+from .runtime import recorded
+
+_SECONDS: Final = 20.0
+"""For a case at most, on top of what it takes to start Airflow."""
+_START: Final = 120.0
+
+
+class Airflow:
+    """The target `airflow` on the tier `inproc`."""
+
+    name = "airflow"
+    tier: str | None = "inproc"
+    batch = 60
+
+    def versions(self) -> Mapping[str, str]:
+        """Of what has a part in it and is installed."""
+        found: dict[str, str] = {}
+        for package in ("noetl", "apache-airflow", "apache-airflow-providers-standard"):
+            try:
+                found[package] = version(package)
+            except PackageNotFoundError:
+                continue
+        return found
+
+    def table(self) -> Sequence[Capability]:
+        """The table of docs/airflow.md."""
+        return TARGET.capabilities()
+
+    def deviations(self) -> Sequence[Deviation]:
+        """Those that are kept with the suite."""
+        return kept_for(self.name)
+
+    def observe(self, cases: Sequence[Case]) -> Iterator[Observed]:
+        """Compile all of them, run what compiles in one process."""
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="noetl-conform-")))
+            servers = [stack.enter_context(Probe(case.probe)) for case in cases]
+            pairs = zip(cases, servers, strict=True)
+            made = [_made(n, case, server.url, folder) for n, (case, server) in enumerate(pairs)]
+            asked = [one for one in made if isinstance(one, AirflowCase)]
+            runs = iter(run_in_airflow(asked, time_limit=_START + _SECONDS * len(asked)))
+            for one, server in zip(made, servers, strict=True):
+                if not isinstance(one, AirflowCase):
+                    yield one if isinstance(one, Broken) else Observation(None, one)
+                else:
+                    yield _seen(next(runs), server)
+
+    def __enter__(self) -> Airflow:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Every batch has ended its process."""
+
+
+def _made(number: int, case: Case, probe: str, folder: Path) -> AirflowCase | Sequence[Diagnostic] | Broken:
+    """The DAG of a case under an id of its own, or why there is none."""
+    compilation = compile_source(case.text(), case.path)
+    if not compilation.ok or compilation.workflow is None:
+        return compilation.diagnostics
+    try:
+        made = TARGET.compile(Source(case.path, compilation.text, compilation.workflow))
+    except UnsupportedByTarget as refused:
+        return refused.diagnostics
+    identity = f"case_{number}"
+    content = made.content.replace(f'dag_id="{made.identity}"', f'dag_id="{identity}"')
+    if identity not in content:
+        return Broken(f'the DAG file does not say dag_id="{made.identity}"')
+    # A bare secret is its own text there.
+    env = {
+        variable(name): entry if isinstance(entry, str) else json.dumps(entry)
+        for name, entry in case.credentials_at(probe).items()
+    }
+    env |= {**case.env, "NOETL_ALLOW_ENV": ",".join(case.env)}
+    if case.outcomes is not None:
+        env[VARIABLE] = str(_kept(case, folder / f"{number}.json"))
+    return AirflowCase(identity, content, {"noetl_payload": json.dumps({**case.payload, "probe": probe})}, env)
+
+
+def _kept(case: Case, file: Path) -> Path:
+    """The outcomes of a case by place, in a file that Airflow's tasks read."""
+    outcomes, kinds = recorded(case)
+    told: dict[str, Json] = {"kinds": list(kinds), "outcomes": dict(outcomes)}
+    file.write_text(json.dumps(told), encoding="utf-8")
+    return file
+
+
+def _seen(run: AirflowRun, server: Probe) -> Observed:
+    if run.problem is not None or run.verdict is None:
+        told = (run.problem or "the DAG run left no verdict").strip().splitlines()[-1]
+        return Observation(None, (), server.requests, sequential=True, problem=told)
+    wanted = "success" if run.verdict["status"] == "completed" else "failed"
+    summary = dict(run.verdict)
+    if run.state != wanted:
+        summary["status"] = f"{summary['status']}, though the DAG run is {run.state}"
+    return Observation(summary, (), server.requests, sequential=True)

@@ -1,0 +1,71 @@
+"""The cases that a run of the suite is about: which there are, which a level takes, and what all of them are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from noetl.errors import UsageError
+
+from .case import Case, load_case
+
+DISTILLED: Final = Path(__file__).parent / "distilled.txt"
+"""The ids of the smallest set of cases that kills every mutant three times; made by `scripts/distil.py`."""
+Level: TypeAlias = Literal["smoke", "standard", "deep"]
+Placed: TypeAlias = tuple[Path, Case]
+"""A case and its file."""
+DRAWN: Final[dict[Level, int]] = {"smoke": 0, "standard": 300, "deep": 3000}
+"""How many playbooks each level draws."""
+
+
+def chosen(folder: Path, glob: str = "*") -> list[Placed]:
+    """The cases in and below a folder, or in one file, whose ids match, by path.
+
+    UsageError if there is no such place, or with a line for each file that holds no case or one with another's id.
+    """
+    if not folder.exists():
+        raise UsageError(f'there is no file or folder "{folder}"')
+    problems: list[str] = []
+    found: dict[str, Placed] = {}
+    for path in [folder] if folder.is_file() else sorted(folder.rglob("*.yaml")):
+        try:
+            case = load_case(path)
+        except UsageError as problem:
+            problems.append(str(problem))
+            continue
+        if case.id in found:
+            problems.append(f'{path}: "id": "{case.id}" is that of {found[case.id][0]}, too')
+        found.setdefault(case.id, (path, case))
+    if problems:
+        raise UsageError("\n".join(problems))
+    return [(path, case) for path, case in found.values() if fnmatchcase(case.id, glob)]
+
+
+def at_level(cases: Sequence[Placed], level: Level) -> list[Placed]:
+    """Those of the suite's cases that a level takes: for smoke the distilled ones and one for each folder."""
+    if level != "smoke":
+        return list(cases)
+    wanted = set(DISTILLED.read_text(encoding="utf-8").split())
+    areas: set[Path] = {path.parent for path, case in cases if case.id in wanted}
+    taken: list[Placed] = []
+    for path, case in cases:
+        if case.id in wanted or path.parent not in areas:
+            areas.add(path.parent)
+            taken.append((path, case))
+    return taken
+
+
+def fingerprint(case: Case) -> str:
+    """What a case is, in 16 hexadecimal digits: the same for files that say the same."""
+    told = json.dumps(case.model_dump(mode="json", by_alias=True, exclude_unset=True), sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def digest(cases: Iterable[Case]) -> str:
+    """What all the cases are, in 16 hexadecimal digits, in whatever order they come."""
+    lines = sorted(f"{case.id} {fingerprint(case)}" for case in cases)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

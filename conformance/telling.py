@@ -1,0 +1,138 @@
+"""A failure for people: the clause, what is allowed, what was seen, where in the playbook, and how to see it again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from noetl.compiler.frontend import compile_source
+from noetl.compiler.ir import Json
+
+from .case import AnyOrder, Expect
+from .conform import Judged
+from .law import clauses
+from .observation import Observation
+
+WIDTH: Final = 118
+_SHOWN: Final = 12
+"""So many runs or requests of a trace are shown."""
+_STEP: Final = re.compile(r"^run (.+?) (?:\[|\w)")
+
+
+def failure(one: Judged, target: str, place: str | None = None) -> list[str]:
+    """All that is known of a case that is not green. `place` is the file of the case, if it is not the suite's."""
+    lines = [f"{one.verdict.upper()} {one.case.id}  on {target}: {one.case.title}"]
+    for clause in one.case.clauses[:2]:
+        text = clauses().get(clause)
+        if text is not None:
+            lines.append(f"  clause {clause}  {_cut(text, WIDTH - len(clause) - 11)}")
+    if one.verdict == "failed" and one.seen is not None:
+        lines.append(f"  allowed   {_cut(allowed(one.case.expect), WIDTH)}")
+        lines.append(f"  observed  {_cut(observed(one.seen), WIDTH)}")
+    for number, said in enumerate(one.said[:5]):
+        lines.append(f"  {'first    ' if number == 0 else '         '} {line_of(said)}")
+    if len(one.said) > 5:
+        lines.append(f"  and {len(one.said) - 5} more")
+    if one.case.catches:
+        lines.append(f"  it catches: {one.case.catches}")
+    where = playbook_line(one)
+    if where is not None:
+        lines.append(f"  playbook  {where}")
+    lines.append(f"  again     {again(one, target, place)}")
+    return lines
+
+
+def again(one: Judged, target: str, place: str | None = None) -> str:
+    """The command that runs only this case."""
+    name = shlex.quote(target)
+    if place is not None:
+        return f"noetl conform --target {name} --cases {shlex.quote(place)}"
+    return f"noetl conform --target {name} --case {shlex.quote(one.case.id)}"
+
+
+def line_of(said: str) -> str:
+    """What was said, on one line."""
+    return _cut(" ".join(said.split()), WIDTH * 2)
+
+
+def playbook_line(one: Judged) -> str | None:
+    """The place of the step that differs first, with its line in the playbook; None if no step is named."""
+    workflow = compile_source(one.case.text(), one.case.path).workflow
+    if workflow is None:
+        return None
+    named = [match[1] for said in one.said if (match := _STEP.match(said))]
+    summary = one.seen.summary if one.seen is not None else None
+    error = summary.get("error") if summary is not None else None
+    if isinstance(error, dict):
+        named.append(str(error.get("step")))
+    for step in workflow.steps:
+        if named and step.name == named[0] and step.declared:
+            return f"{one.case.path}:{step.span.line} step {step.name}: {_line(one.case.text(), step.span.line)}"
+    return None
+
+
+def allowed(expect: Expect) -> str:
+    """What the case expects, as a trace."""
+    if expect.refused is not None:
+        return f"refused {expect.refused.code or ''} {expect.refused.name or ''}".strip()
+    parts: list[str] = []
+    if expect.runs is not None:
+        parts.append(_trace(f"{run.step}{_status(run.status)}" for run in expect.runs))
+    if expect.requests is not None:
+        counts = {
+            label: sum(not isinstance(e, AnyOrder) for e in entries) for label, entries in expect.requests.items()
+        }
+        parts.append("requests " + (_counts(counts)))
+    if expect.never:
+        parts.append(f"never {', '.join(expect.never)}")
+    if expect.status is not None:
+        parts.append(f"status {expect.status}")
+    if "output" in expect.model_fields_set:
+        parts.append(f"output {expect.output!r}")
+    return "; ".join(parts) or "see the case"
+
+
+def observed(seen: Observation) -> str:
+    """What was seen, as a trace."""
+    if seen.problem is not None:
+        return f"nothing: {line_of(seen.problem)}"
+    if seen.summary is None:
+        return f"refused {', '.join(f'{d.code} {d.name}' for d in seen.diagnostics)}"
+    runs = seen.summary.get("runs")
+    parts = [_trace(_run(run) for run in runs if isinstance(run, dict))] if isinstance(runs, list) else []
+    counts: dict[str, int] = {}
+    for request in seen.requests:
+        counts[request.label] = counts.get(request.label, 0) + 1
+    parts += [f"requests {_counts(counts)}", f"status {seen.summary.get('status')}"]
+    parts.append(f"output {seen.summary.get('output')!r}")
+    return "; ".join(parts)
+
+
+def _run(run: Mapping[str, Json]) -> str:
+    status = run.get("status")
+    return f"{run.get('step')}{_status(status if isinstance(status, str) else None)}"
+
+
+def _status(status: str | None) -> str:
+    return "" if status in (None, "success") else f" ({status})"
+
+
+def _trace(entries: Iterator[str]) -> str:
+    found = list(entries)
+    more = f" -> and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return (" -> ".join(found[:_SHOWN]) + more) or "no run"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{label} {n}" for label, n in sorted(counts.items())) or "none"
+
+
+def _line(text: str, number: int) -> str:
+    lines = text.splitlines()
+    return lines[number - 1].strip() if number <= len(lines) else ""
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 3]}..."
