@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from noetl.compiler import source
 from noetl.compiler.document.v1 import refused_whole
 from noetl.compiler.findings import Findings
-from noetl.compiler.frontend import Compilation, compile_source
+from noetl.compiler.frontend import compile_source
 from noetl.diagnostics import Diagnostic, Severity, in_order
 from noetl.errors import InternalError
 
@@ -57,14 +57,16 @@ def format_text(text: str, path: str) -> str:
 
     Raises `InternalError` if the result would mean something else.
     """
-    made = laid_out(respell(laid_out(text, path), path), path)
-    # A spelling that had no fix in the old order may have one in the new.
-    for _ in range(3):
-        again = laid_out(respell(made, path), path)
-        if again == made:
+    before = compile_source(text, path, check=False)
+    made = laid_out(text, path)
+    while True:
+        after = before if made == text else compile_source(made, path, check=False)
+        respelled = respell(made, after)
+        if respelled == made:
             break
-        made = again
-    _same_or_bug(compile_source(text, path, check=False), compile_source(made, path, check=False))
+        made = laid_out(respelled, path)  # a spelling that had no fix in the old order may have one in the new
+    if not same(before, after):
+        raise InternalError("formatting changed the meaning of the playbook")
     return made
 
 
@@ -85,8 +87,3 @@ def with_breaks(text: str, like: str) -> str:
     """`text` with CR LF at the ends of its lines where the first line of `like` ends so."""
     first = _BREAK.search(like)
     return text.replace("\n", "\r\n") if first is not None and first[0] == "\r\n" else text
-
-
-def _same_or_bug(before: Compilation, after: Compilation) -> None:
-    if not same(before, after):
-        raise InternalError("formatting changed the meaning of the playbook")

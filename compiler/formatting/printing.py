@@ -91,7 +91,7 @@ class _Printer:
                 self.lines.append("")
 
     def block(self, branch: Branch, indent: int, *, opened: bool = False) -> None:
-        """The entries of a map or list; `opened` where the first goes on in a line that a dash has begun."""
+        """The entries of a map or list; `opened` where its first comments stand above a dash."""
         for number, entry in enumerate(branch.entries):
             if not (opened and number == 0):
                 self.comments(_above(entry), indent, first=number == 0)
@@ -106,7 +106,7 @@ class _Printer:
         if isinstance(value, Branch) and self._inline(value, indent + _STEP) is None:
             if entry.beside or value.properties:
                 self.emit(indent, _joined("-", value.properties, beside=entry.beside))
-                self.block(value, indent + _STEP)
+                self.block(value, indent + _STEP, opened=bool(value.entries))
             else:
                 self._lead = (" " * indent if self._lead is None else self._lead) + "- "
                 self.block(value, indent + _STEP, opened=bool(value.entries))
@@ -167,12 +167,10 @@ class _Printer:
 
 
 def _above(entry: Entry) -> list[str]:
-    """The comments above an entry; in front of a dash those of the first entry that it opens, too."""
+    """The comments above an entry; above a dash those of the first entry that it opens, too."""
     found = list(entry.above)
     value = entry.value
     while entry.key is None and isinstance(value, Branch) and value.entries and one_line(value) is None:
-        if entry.beside or value.properties:
-            break
         entry = value.entries[0]
         found += [comment for comment in entry.above if comment]
         value = entry.value

@@ -218,6 +218,8 @@ class Recorder(Composer):
         self._owner = entry
 
     def _properties(self, start: int, end: int) -> str:
+        if start == end:
+            return ""
         found = _PROPERTY.finditer(self._text[start:end])
         return " ".join(match[0] for match in found if match[0][0] != "#")
 

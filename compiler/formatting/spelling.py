@@ -16,9 +16,9 @@ _ROUNDS: Final = 50
 """Fixes that meet are applied one after the other, each in a round of its own."""
 
 
-def respell(text: str, path: str) -> str:
+def respell(text: str, compiled: Compilation) -> str:
     """The text with each spelling that has a fix rewritten; what would change its meaning is left."""
-    compiled = compile_source(text, path, check=False)
+    path = compiled.path
     for _ in range(_ROUNDS):
         noted = [found for found in compiled.diagnostics if found.kind is NORMALISED]
         chosen = fixes.compatible(text, noted)
