@@ -8,7 +8,16 @@ from typing import Final, TypeAlias
 
 from jinja2 import meta, nodes
 
-from noetl.compiler.document import Action, CaseRule, CollectFrom, Model, ResultFrom, ToolSpec, holds_template
+from noetl.compiler.document import (
+    Action,
+    CaseRule,
+    CollectByPath,
+    CollectFrom,
+    Model,
+    ResultFrom,
+    ToolSpec,
+    holds_template,
+)
 from noetl.compiler.expr import strip_braces
 from noetl.compiler.expr.sandbox import SANDBOX
 from noetl.compiler.nodes import Map, Node, Scalar, Seq
@@ -88,10 +97,14 @@ def is_about_iteration(rule: CaseRule, iterator: str) -> bool:
     for name, path, asked in _reads(condition(rule)):
         if name in wanted and not (asked and path == () and name in OUTCOMES):
             return True
-    return any(
-        (action.sink is not None and defaults_to_result(action.sink.tool)) or not wanted.isdisjoint(_read_by(action))
-        for action in rule.then
-    )
+    return any(_takes_outcome(action) or not wanted.isdisjoint(_read_by(action)) for action in rule.then)
+
+
+def _takes_outcome(action: Action) -> bool:
+    """Whether an action takes the response or the result without naming it: a collect by path, a sink's default."""
+    if isinstance(action.collect, CollectByPath):
+        return True
+    return action.sink is not None and defaults_to_result(action.sink.tool)
 
 
 def entry_reads(node: Node, names: frozenset[str]) -> bool:
