@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Final
+
+from noetl.errors import UsageError
 
 from .log import Log
 
 DEFAULT: Final = ".noetl/log.sqlite"
 """The log of `noetl run` where nothing else is said, in the current folder."""
 _POSTGRES: Final = ("postgres://", "postgresql://")
+_SQLITE: Final = "sqlite:///"
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def open_log(place: str | None = None, *, create: bool = True) -> Log:
@@ -30,7 +35,10 @@ def open_log(place: str | None = None, *, create: bool = True) -> Log:
 
 
 def _path(place: str, create: bool) -> Path:
-    path = Path(place.removeprefix("sqlite:///"))
+    place = place.removeprefix(_SQLITE)
+    if scheme := _SCHEME.match(place):  # no more of it: an address may hold a password
+        raise UsageError(f'a log is a file or an address that begins with postgresql://, not "{scheme[0]}..."')
+    path = Path(place)
     if place == DEFAULT and create:
         _make_own_folder(path.parent)
     return path

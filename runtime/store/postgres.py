@@ -27,9 +27,11 @@ class PostgresDatabase:
             raise UsageError('a log in PostgreSQL needs the extra "postgres": install noetl[postgres]') from None
         self._error = psycopg.Error
         self._taken = psycopg.errors.LockNotAvailable
-        self._name = "postgresql"
         try:
             self._name = _without_password(psycopg.conninfo.conninfo_to_dict(address))
+        except psycopg.Error:  # its text holds the address, and so the password
+            raise UsageError("the address of the log is none of PostgreSQL; one is postgresql://user@host/name") from None
+        try:
             self._connection = psycopg.connect(address, autocommit=True, application_name="noetl")
         except psycopg.Error as error:
             raise UsageError(f'cannot open the log "{self._name}": {_first_line(error)}') from error

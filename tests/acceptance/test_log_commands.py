@@ -100,6 +100,36 @@ def test_a_log_that_cannot_be_kept_is_said_before_anything_runs(capsys: Streams)
     assert "file is not a database" in noetl(capsys, "run", "routes.yaml", "--log", "other.sqlite")[2]
 
 
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("mysql://u:canary@host/x", 'postgresql://, not "mysql://..."'),
+        ("postgresql://u:canary@[host/x", "is none of PostgreSQL"),
+    ],
+)
+def test_an_address_that_is_no_log_is_refused_without_its_password(capsys: Streams, place: str, reason: str) -> None:
+    for command in (["run", "routes.yaml"], ["replay"]):
+        code, out, err = noetl(capsys, *command, "--log", place)
+        assert (code, out) == (2, "")
+        assert reason in err
+        assert "canary" not in err
+    assert [path.name for path in Path().iterdir()] == ["routes.yaml"]
+
+
+def test_folders_that_do_not_fit_are_said_before_anything_runs(capsys: Streams) -> None:
+    Path("folder").mkdir()
+    for option, value, reason in (
+        ("--record", "folder", 'cannot write "folder": it is a folder'),
+        ("--playbooks", "none", '--playbooks takes a folder, and "none" is none'),
+        ("--playbooks", "routes.yaml", '--playbooks takes a folder, and "routes.yaml" is none'),
+    ):
+        code, out, err = noetl(capsys, "run", "routes.yaml", "--no-log", option, value)
+        assert (code, out) == (2, "")
+        assert reason in err
+        assert "step" not in err
+    assert sorted(path.name for path in Path().iterdir()) == ["folder", "routes.yaml"]
+
+
 def test_a_failure_is_shown_with_its_line_and_a_way_to_learn_more(capsys: Streams) -> None:
     code, _, err = noetl(capsys, "run", "routes.yaml", "--execution-id", "one")
     assert code == 1

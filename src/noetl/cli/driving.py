@@ -75,6 +75,9 @@ def drive(
     if orders.until is not None and orders.until not in {step.name for step in workflow.steps}:
         known = ", ".join(f'"{name}"' for name in sorted(step.name for step in workflow.steps))
         raise UsageError(f'--until names step "{orders.until}", which is not there; steps: {known}')
+    for folder in orders.playbooks:
+        if not os.path.isdir(folder):
+            raise UsageError(f'--playbooks takes a folder, and "{folder}" is none')
     return asyncio.run(_Drive(workflow, source, info, orders, journal, display).run(payload))
 
 
@@ -242,6 +245,8 @@ def seconds_left(deadline: str, now: str) -> float:
 @contextlib.contextmanager
 def _written_whole(path: str) -> Iterator[TextIO]:
     """A file that is there under its name only when it is complete."""
+    if os.path.isdir(path):
+        raise UsageError(f'cannot write "{path}": it is a folder')
     unfinished = f"{path}.part"
     try:
         file = open(unfinished, "w", encoding="utf-8")  # noqa: SIM115 (what goes wrong inside is not about the file)
