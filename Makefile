@@ -1,7 +1,7 @@
 # Two commands for a start: make demo, make test. Each sets itself up; nothing outside this folder is needed
 # but Python 3.11 to 3.13, make, git and the package index.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test corpus lint style types layers words lock lock-check bench fuzz pairs wheel-test
+.PHONY: help setup demo test test-browser corpus lint style types layers words lock lock-check bench fuzz pairs wheel-test
 
 PYTHON ?=
 export PYTHON
@@ -29,7 +29,10 @@ demo: setup ## Compile two playbooks, run them on the runtime and on real Airflo
 	@$(BIN)/python scripts/demo.py
 
 test: setup ## Run the tests; ARGS='-k name' is passed to pytest.
-	@$(BIN)/pytest tests --ignore=tests/bench --ignore=tests/corpus --ignore=tests/fuzz -m "not wheel" $(PARALLEL) $(ARGS)
+	@$(BIN)/pytest tests --ignore=tests/bench --ignore=tests/corpus --ignore=tests/fuzz -m "not wheel and not browser" $(PARALLEL) $(ARGS)
+
+test-browser: setup ## Check pictures in a real browser: a Chromium of the system, see scripts/browser.sh.
+	@browser=$$(scripts/browser.sh) && NOETL_BROWSER="$$browser" $(BIN)/pytest tests/browser -m browser $(ARGS)
 
 corpus: setup ## Check the playbooks of NOETL_CORPUS (default ../shared/playbooks) against what is kept of them.
 ifeq ($(NOETL_CORPUS),)
