@@ -120,8 +120,11 @@ def plugged() -> frozenset[str]:
 
 
 def unrendered(kind: str, name: str) -> bool:
-    """Whether a field is taken as it stands: `code` of python, and text in base64 (TPL-8, TOO-5)."""
-    return name in ("code_b64", "command_b64") or (name == "code" and kind in ("python", "script"))
+    """Whether a field is taken as it stands: `code` of python, and text in base64 (TPL-8, TOO-5).
+
+    `code` of a kind that does not exist, which has no name here, is probably python's.
+    """
+    return name in ("code_b64", "command_b64") or (name == "code" and kind in ("python", "script", UNKNOWN.name))
 
 
 def reads_result(sink: Tool) -> bool:
