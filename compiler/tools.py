@@ -39,6 +39,13 @@ _SQL: Final = frozenset({"command", "command_b64", "params", "database", "table"
 _PYTHON: Final = frozenset({"code", "code_b64", "libs", "data"}) | _SCRIPTED
 _WITH: Final = {"with": "args"}
 _HTTP_SYNONYMS: Final = {"endpoint": "url", "data": "body", "payload": "body", **_WITH}
+_HTTP_MISTAKEN: Final = {
+    **dict.fromkeys(("content", "form", "json"), "body"),
+    "allow_redirects": "follow_redirects",
+    "query": "params",
+    "verify": "verify_ssl",
+}
+_SQL_MISTAKEN: Final = {"parameters": "params", "sql": "command", "statements": "command"}
 _SQL_SYNONYMS: Final = {
     "commands": "command",
     "query": "command",
@@ -56,6 +63,8 @@ class ToolKind:
     fields: frozenset[str] | None
     """Canonical names of the fields, without `kind` and `assert`; None where any field may be meant."""
     synonyms: Mapping[str, str] = field(default_factory=lambda: _WITH)
+    mistaken: Mapping[str, str] = field(default_factory=dict)
+    """Fields by the names that other programs have for them, which are none here."""
     runner: bool = True
     """Whether noetl itself can run it (TOO-8)."""
 
@@ -71,9 +80,9 @@ class ToolKind:
 KINDS: Final[Mapping[str, ToolKind]] = {
     known.name: known
     for known in (
-        ToolKind("http", _COMMON | _HTTP, _HTTP_SYNONYMS),
-        ToolKind("postgres", _COMMON | _SQL, _SQL_SYNONYMS),
-        ToolKind("duckdb", _COMMON | _SQL | {"path"}, _SQL_SYNONYMS),
+        ToolKind("http", _COMMON | _HTTP, _HTTP_SYNONYMS, _HTTP_MISTAKEN),
+        ToolKind("postgres", _COMMON | _SQL, _SQL_SYNONYMS, _SQL_MISTAKEN),
+        ToolKind("duckdb", _COMMON | _SQL | {"path"}, _SQL_SYNONYMS, _SQL_MISTAKEN),
         ToolKind("python", _COMMON | _PYTHON),
         ToolKind("workbook", _COMMON | {"name"}, {"task": "name", **_WITH}),
         ToolKind("playbook", _COMMON | {"path", "return_step"}, {"payload": "args", **_WITH}),

@@ -8,7 +8,7 @@ from typing import Final
 from noetl.compiler import ir
 from noetl.compiler.checked import Checked
 from noetl.compiler.findings import quoted
-from noetl.compiler.parts import overrides_of_step, tools_of_step, tools_of_task
+from noetl.compiler.parts import leaves, overrides_of_step, tools_of_step, tools_of_task
 from noetl.diagnostics import Diagnostic, Severity, kind
 
 KIND = kind("NTL602", "template-in-sql", Severity.WARNING, "a template in the text of an SQL statement")
@@ -19,7 +19,7 @@ _SAFE: Final = frozenset(("execution_id", "job"))
 
 def check(playbook: Checked) -> Iterator[Diagnostic]:
     """At each name that is read."""
-    commands = {id(value) for value in _commands(playbook.workflow)}
+    commands = {id(leaf) for value in _commands(playbook.workflow) if value is not None for leaf in leaves(value)}
     for site in playbook.facts.sites:
         if id(site.value) not in commands:
             continue

@@ -5,6 +5,7 @@ Every rewrite leaves a fixable note and keeps the spans, so that later findings 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from noetl.compiler.findings import (
@@ -49,12 +50,13 @@ class Spellings:
         message = f"{written} in {label} is another spelling of {canonical}"
         self._findings.add(NORMALISED, message, span, fix=None if self._text.shared else fix)
 
-    def renamed(self, key: Scalar, name: str, label: str) -> Scalar:
-        """The key under its canonical name, noted if it was written otherwise."""
+    def renamed(self, key: Scalar, name: str, label: str, *, alone: bool = True) -> Scalar:
+        """The key under its canonical name, noted if it was written otherwise; with a fix if it is the only such."""
         written = key.text
         if written == name:
             return key
-        self.note(quoted(written), quoted(name), label, key.span, edits.rename(self._text, key, name))
+        fix = edits.rename(self._text, key, name) if alone else None
+        self.note(quoted(written), quoted(name), label, key.span, fix)
         return named(name, key)
 
     def distinct(self, entries: list[Entry], label: str) -> list[Entry]:
@@ -77,7 +79,12 @@ class Spellings:
 
     def fields(self, entries: list[Entry], kind: ToolKind, label: str) -> list[Entry]:
         """Fields of a tool of that kind under their canonical names."""
-        spelled = [(self.renamed(key, kind.canonical(key.text), label), value) for key, value in entries]
+        names = [kind.canonical(key.text) for key, _ in entries]
+        often = Counter(names)
+        spelled = [
+            (self.renamed(key, name, label, alone=often[name] == 1), value)
+            for name, (key, value) in zip(names, entries, strict=True)
+        ]
         return self.distinct(spelled, label)
 
     def tool(self, tool: Map, label: str) -> Map:
@@ -90,19 +97,21 @@ class Spellings:
         written = string_of(tool.get("kind") or tool.get("backend")) or ""
         kind = tool_kind(SINK_KIND_SYNONYMS.get(written, written))
         spelled: list[Entry] = []
-        for key, value in tool.entries:
-            name = kind.canonical(SINK_SYNONYMS.get(key.text, key.text))
+        names = [kind.canonical(SINK_SYNONYMS.get(key.text, key.text)) for key, _ in tool.entries]
+        often = Counter(names)
+        for name, (key, value) in zip(names, tool.entries, strict=True):
+            alone = often[name] == 1
             if key.text == "from" and isinstance(value, Scalar) and string_of(value) is not None:
-                spelled.append(self._data(key, name, value, label))
+                spelled.append(self._data(key, name, value, label, alone=alone))
                 continue
-            key = self.renamed(key, name, label)
+            key = self.renamed(key, name, label, alone=alone)
             if name == "kind" and isinstance(value, Scalar) and (other := SINK_KIND_SYNONYMS.get(value.text)):
                 self.note(quoted(value.text), quoted(other), label, value.span, edits.rename(self._text, value, other))
                 value = named(other, value)
             spelled.append((key, value))
         return Map(self.distinct(spelled, label), tool.span)
 
-    def _data(self, key: Scalar, name: str, value: Scalar, label: str) -> Entry:
+    def _data(self, key: Scalar, name: str, value: Scalar, label: str, *, alone: bool) -> Entry:
         """`from: expr` as `data: "{{ expr }}"`, under the name that the kind has for its data."""
         rename, wrap = edits.renamed(self._text, key, name), None
         found = self._literals.expression(value, f'"from" in {label}')
@@ -110,7 +119,7 @@ class Spellings:
         if bare:
             wrap = edits.braced(self._text, value)
         parts = [e for e in (rename, wrap) if e is not None]
-        fix = Fix(f'write "{name}"', tuple(parts)) if len(parts) == 1 + bare else None
+        fix = Fix(f'write "{name}"', tuple(parts)) if alone and len(parts) == 1 + bare else None
         self.note('"from"', quoted(name), label, key.span, fix)
         return named(name, key), (_braced(value) if bare else value)
 

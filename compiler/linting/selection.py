@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
 from noetl.diagnostics import FAMILIES, Kind
@@ -12,6 +12,7 @@ DEFAULT: Final = "default"
 """The selector of every kind that is on by default."""
 ALL: Final = "all"
 """The selector of every kind."""
+_CODE: Final = re.compile(r"NTL[0-9]*", re.IGNORECASE)
 _PREFIX: Final = re.compile(r"NTL[0-9]{1,3}")
 
 
@@ -22,6 +23,15 @@ def matches(selector: str, kind: Kind) -> bool:
     if _PREFIX.fullmatch(selector):
         return kind.code.startswith(selector)
     return selector in (kind.name, family(kind.code))
+
+
+def near(word: str, known: Collection[str]) -> str | None:
+    """The hint at the code or name that may be meant. Codes that look alike are about different things: none is."""
+    from noetl.compiler.findings import close_to, quoted  # only where something is wrong
+
+    if _CODE.fullmatch(word):
+        return f"did you mean {quoted(word.upper())}?" if word.upper() in known else None
+    return close_to(word, known)
 
 
 def family(code: str) -> str:

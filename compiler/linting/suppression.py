@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from noetl.compiler.findings import close_to, listed, quoted
+from noetl.compiler.findings import listed, quoted
 from noetl.diagnostics import Diagnostic, Edit, Fix, Kind, Severity, Span, kind
 
 from .comments import Comment, Commented, scan
+from .selection import near
 
 UNUSED: Final = kind("NTL701", "unused-suppression", Severity.WARNING, "a comment that suppresses nothing")
 UNKNOWN: Final = kind("NTL702", "unknown-suppression", Severity.WARNING, "a comment that suppresses no known kind")
@@ -141,8 +142,8 @@ def _judge(
     for n, (word, span) in enumerate(suppression.entries):
         meant = kinds.get(word)
         if meant is None:
-            near = close_to(word, kinds)
-            yield Diagnostic(UNKNOWN, f"{quoted(word)} is no code or name of a kind", span, path, hint=near or _HINT)
+            hint = near(word, kinds) or _HINT
+            yield Diagnostic(UNKNOWN, f"{quoted(word)} is no code or name of a kind", span, path, hint=hint)
         elif n not in suppression.used and active(meant) and meant.code not in (UNUSED.code, UNKNOWN.code):
             unused.append(n)
     if not suppression.entries and not suppression.used:

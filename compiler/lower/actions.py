@@ -103,6 +103,8 @@ class Actions:
         message = f"unknown field {quoted(key.text)} in {label}; fields of {kind.name}: {listed(known)}"
         if key.text in STEP_KEYS:
             hint: str | None = f'{quoted(key.text)} belongs beside "tool", not in it'
+        elif key.text in kind.mistaken:
+            hint = f"did you mean {quoted(kind.mistaken[key.text])}?"
         else:
             hint = None if self._findings.crowded else close_to(key.text, known)
         self._findings.add(UNKNOWN_TOOL_FIELD, message, key.span, hint=hint)

@@ -180,14 +180,21 @@ def render_text(
     lines: list[str] = []
     split: dict[str, list[str]] = {}
     for d in diagnostics:
-        lines.append(f"{d.path}:{d.span}: {paint(d.severity, f'{d.severity}[{d.code}]')} {d.message}")
+        path = printable(d.path)
+        lines.append(f"{path}:{d.span}: {paint(d.severity, f'{d.severity}[{d.code}]')} {d.message}")
         if d.path not in split:
-            split[d.path] = _BREAK.split(sources.get(d.path, ""))
+            text = sources.get(d.path)
+            split[d.path] = _BREAK.split(text) if text else []
         lines += _excerpt(split[d.path], d.span)
-        lines += [f"  {d.path}:{r.span}: {r.message}" for r in d.related]
+        lines += [f"  {path}:{r.span}: {r.message}" for r in d.related]
         if d.hint:
             lines.append(f"  hint: {d.hint}")
     return "\n".join(lines)
+
+
+def printable(path: str) -> str:
+    """The name of a file as it can be shown: on one line, and without what a terminal obeys."""
+    return path if path.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in path)
 
 
 def excerpt(text: str, span: Span) -> list[str]:

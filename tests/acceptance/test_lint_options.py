@@ -383,3 +383,47 @@ def test_several_processes_give_the_same_in_the_same_order(folder: Path) -> None
     one, many = (lint(folder, ".", "--no-cache", "--processes", number) for number in ("1", "3"))
     assert (one.stdout, one.stderr, one.returncode) == (many.stdout, many.stderr, many.returncode)
     assert one.returncode == 1
+
+
+# -- names of files --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """A folder with a file whose name is no UTF-8, and one whose name would colour a terminal."""
+    for name in (b"\xff.yaml", b"\x1b[31mred\n.yaml"):
+        with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
+            file.write(ERROR.encode())
+    return tmp_path
+
+
+def test_sarif_names_a_file_that_is_not_utf_8(odd: Path) -> None:
+    done = lint(odd, "--format", "sarif", ".")
+    places = [r["locations"][0]["physicalLocation"] for r in json.loads(done.stdout)["runs"][0]["results"]]
+    assert done.returncode == 1
+    assert [p["artifactLocation"]["uri"] for p in places] == ["%1B%5B31mred%0A.yaml", "%FF.yaml"]
+
+
+def test_a_baseline_knows_a_file_that_is_not_utf_8(odd: Path) -> None:
+    assert lint(odd, ".", "--baseline", "known.json", "--write-baseline").returncode == 0
+    json.loads((odd / "known.json").read_text(encoding="utf-8"))
+    assert findings(odd, ".", "--baseline", "known.json") == []
+
+
+def test_the_name_of_a_file_cannot_write_to_a_terminal(odd: Path) -> None:
+    for option in ("--format=text", "--diff"):
+        assert b"\x1b" not in lint(odd, option, ".").stdout
+    assert rb"./\x1b[31mred\n.yaml:" in lint(odd, ".").stdout
+
+
+def test_what_has_no_text_is_shown_without_a_line(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("")
+    done = lint(tmp_path, "gone.yaml", "empty.yaml")
+    assert [line[:10] for line in done.stdout.decode().splitlines()] == ["empty.yaml", "gone.yaml:"]
+
+
+@pytest.mark.parametrize("word", ["NTL999", "NTL", "NTL9"])
+def test_a_code_has_no_other_code_that_it_is_like(folder: Path, word: str) -> None:
+    for option in ("--select", "--explain"):
+        assert b"did you mean" not in lint(folder, option, word, ".").stderr
+    assert b'did you mean "NTL203"?' in lint(folder, "--select", "ntl203", ".").stderr

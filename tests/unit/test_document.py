@@ -290,6 +290,15 @@ def test_unknown_tool_fields_are_warnings() -> None:
     assert compiled.diagnostics[1].hint == '"case" belongs beside "tool", not in it'
 
 
+@pytest.mark.parametrize(
+    ("kind", "written", "meant"),
+    [("http", "json", "body"), ("http", "verify", "verify_ssl"), ("postgres", "sql", "command")],
+)
+def test_the_name_that_another_program_has_for_a_field_has_a_hint(kind: str, written: str, meant: str) -> None:
+    compiled = compile_source(steps(f"- step: s\n  tool: {{kind: {kind}, {written}: x}}"), "p.yaml", check=False)
+    assert [(d.code, d.hint) for d in compiled.diagnostics] == [("NTL108", f'did you mean "{meant}"?')]
+
+
 def test_tolerated_keys_are_warnings_and_spec_is_kept() -> None:
     text = HEAD.replace("workflow", "executor: {profile: remote}\ntracing: {}\nspec: {a: [1, {b: null}]}\nworkflow")
     compiled = compile_source(text + "  - step: start\n", "p.yaml", check=False)

@@ -380,6 +380,20 @@ def test_conflicting_fields_of_a_sink_are_an_error() -> None:
     assert [(d.code, str(d.span)) for d in result.diagnostics] == [("NTL136", "7:44")]
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        "tool: {kind: http, endpoint: a, url: b}",
+        "tool: {kind: postgres, url: a, command: x, query: y}",
+        "tool: {kind: http, url: a}, sink: {tool: {kind: postgres, table: t, from: result, data: '{{ 1 }}'}}",
+        "tool: {kind: http, url: a}, sink: {tool: {kind: postgres, backend: postgres, table: t}}",
+    ],
+)
+def test_no_fix_makes_one_key_of_two_spellings(step: str) -> None:
+    found = compiled(f"workflow:\n- {{step: s, {step}, next: s}}\n").diagnostics
+    assert [d.fix for d in found if d.code in ("NTL130", "NTL136")] == [None, None]
+
+
 def test_every_form_of_next_is_a_list_of_entries() -> None:
     forms = ["b", "[b]", "[{step: b}]"]
     made = [meaning(workflow(compiled(f"workflow:\n- step: b\n  next: {form}\n"))) for form in forms]

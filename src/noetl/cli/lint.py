@@ -20,14 +20,14 @@ def _explain(kind: str | None) -> None:
     """Show the page of a kind, by code or name, and exit."""
     if kind is None:
         return
-    from noetl.compiler.findings import close_to
+    from noetl.compiler.linting.selection import near
 
     from .linting import pages
 
     found = pages.kinds().get(kind) or pages.kinds().get(kind.upper())
     if found is None:
-        near = close_to(kind, pages.kinds())
-        raise UsageError(f'"{kind}" is no code or name of findings' + (f"; {near}" if near else ""))
+        hint = near(kind, pages.kinds())
+        raise UsageError(f'"{kind}" is no code or name of findings' + (f"; {hint}" if hint else ""))
     print(pages.page(found))
     raise typer.Exit
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from noetl.compiler.linting import fixes
-from noetl.diagnostics import Diagnostic, Fix, Severity
+from noetl.diagnostics import Diagnostic, Fix, Severity, printable
 
 from .analysis import Analysis, Question, analyse
 from .review import Review
@@ -111,7 +111,8 @@ def diff(repaired: Repaired) -> str:
 
 def unified(path: str, before: bytes, after: bytes) -> str:
     """A unified diff of two states of a file that are UTF-8."""
-    lines = difflib.unified_diff(_lines(before), _lines(after), path, path)
+    name = printable(path)
+    lines = difflib.unified_diff(_lines(before), _lines(after), name, name)
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 

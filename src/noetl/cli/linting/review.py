@@ -105,8 +105,7 @@ class Review:
 
 def check_selectors(selectors: Iterable[str], origin: str) -> None:
     """UsageError for a selector that means no kind."""
-    from noetl.compiler.findings import close_to
-    from noetl.compiler.linting.selection import DEFAULT, matches
+    from noetl.compiler.linting.selection import DEFAULT, matches, near
 
     from . import pages
 
@@ -114,9 +113,9 @@ def check_selectors(selectors: Iterable[str], origin: str) -> None:
     for selector in selectors:
         if selector == DEFAULT or any(matches(selector, kind) for kind in kinds.values()):
             continue
-        near = close_to(selector, {*kinds, *(family(code) for code in kinds if code.startswith("NTL"))})
+        hint = near(selector, {*kinds, *(family(code) for code in kinds if code.startswith("NTL"))})
         message = f'"{selector}" is no code, name or family of findings'
-        raise UsageError((f"{origin}: " if origin else "") + message + (f"; {near}" if near else ""))
+        raise UsageError((f"{origin}: " if origin else "") + message + (f"; {hint}" if hint else ""))
 
 
 def read_baseline(path: str) -> baseline.Baseline:
@@ -148,7 +147,8 @@ def write_baseline(path: str, review: Review) -> int:
         for (file, code, line), number in read_baseline(path).entries.items():
             if file not in review.files and os.path.exists(os.path.join(folder, file)):
                 counted[file, code, line] += number
-    write_whole(path, baseline.render(counted, pages.kinds().values()).encode())
+    text = baseline.render(counted, pages.kinds().values())
+    write_whole(path, text.encode("utf-8", "backslashreplace"))  # as JSON escapes a name that is no UTF-8
     return counted.total()
 
 

@@ -98,8 +98,8 @@ def _artifact(path: str) -> dict[str, object]:
         return {"uri": quote(path.strip("<>"))}
     relative = os.path.relpath(path)
     if relative.startswith(os.pardir):
-        return {"uri": "file://" + quote(os.path.abspath(path).replace(os.sep, "/"))}
-    return {"uri": quote(relative.replace(os.sep, "/"))}
+        return {"uri": "file://" + quote(os.fsencode(os.path.abspath(path).replace(os.sep, "/")))}
+    return {"uri": quote(os.fsencode(relative.replace(os.sep, "/")))}
 
 
 def _region(span: Span) -> dict[str, object]:
