@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,7 @@ class FolderLibrary:
         for folder in self._folders:
             for suffix in ("", *SUFFIXES):
                 file = folder / f"{path}{suffix}"
-                if file.is_file():
+                if os.path.isfile(file):  # false, too, for what no file can be called
                     return str(file)
         return None
 

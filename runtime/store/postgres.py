@@ -30,7 +30,9 @@ class PostgresDatabase:
         try:
             self._name = _without_password(psycopg.conninfo.conninfo_to_dict(address))
         except psycopg.Error:  # its text holds the address, and so the password
-            raise UsageError("the address of the log is none of PostgreSQL; one is postgresql://user@host/name") from None
+            raise UsageError(
+                "the address of the log is none of PostgreSQL; one is postgresql://user@host/name"
+            ) from None
         try:
             self._connection = psycopg.connect(address, autocommit=True, application_name="noetl")
         except psycopg.Error as error:

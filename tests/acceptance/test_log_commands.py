@@ -487,6 +487,13 @@ def test_sub_playbooks_are_in_the_log(capsys: Streams) -> None:
     assert 'resume "main", which called it' in noetl(capsys, "resume", "--execution", child_id)[2]
 
 
+def test_a_path_that_no_file_can_have_is_a_failed_call(capsys: Streams) -> None:
+    child = write("parent.yaml", '  - step: start\n    tool: {kind: playbook, path: "{{ workload.path }}"}\n')
+    code, out, err = noetl(capsys, "run", child, "-q", "--no-log", "--set", f"path={'x' * 5000}")
+    assert (code, out) == (1, "null\n")
+    assert 'step "start" failed with PlaybookFailed: no playbook has the path "xxx' in err
+
+
 def test_a_credential_is_in_no_log_record_or_event(capsys: Streams) -> None:
     canary = "canary-7e1f0c2d9b"
     Path("credentials.yaml").write_text(f"api: {{type: bearer, token: {canary}}}\nplain: {canary}\n", encoding="utf-8")
