@@ -192,7 +192,7 @@ class Log:
         return any(True for _ in self._database.rows(f"{_ENTRY} WHERE id = ?", (execution_id,)))
 
     def kept(self, execution_id: str) -> Kept:
-        """How an execution started, and its replies. UsageError if there is none."""
+        """How an execution started, and its replies. UsageError if there is none, LogFailed if it cannot be read."""
         query = (
             "SELECT path, text, payload, env, started, parent FROM noetl_execution"
             " JOIN noetl_playbook USING (digest) WHERE id = ?"
@@ -200,18 +200,12 @@ class Log:
         found = list(self._database.rows(query, (execution_id,)))
         if not found:
             raise UsageError(f'the log "{self.name}" holds no execution "{execution_id}"')
-        path, text, payload, env, time, parent = found[0]
-        start = ExecutionStart(
-            execution_id,
-            str(path),
-            str(text),
-            cast("dict[str, Json]", decoded(payload)),
-            cast("dict[str, str]", decoded(env)),
-            str(time),
-            None if parent is None else str(parent),
-        )
         replies = "SELECT number, time, outcome FROM noetl_reply WHERE execution_id = ? ORDER BY position"
-        return Kept(start, [replied(*row) for row in self._database.rows(replies, (execution_id,))])
+        rows = list(self._database.rows(replies, (execution_id,)))
+        try:
+            return Kept(_start(execution_id, found[0]), [replied(*row) for row in rows])
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise LogFailed(f'the log "{self.name}" is damaged: execution "{execution_id}" is not whole') from error
 
     def events(self, execution_id: str, after: int = 0) -> Iterator[LoggedEvent]:
         """The events of an execution that were kept, from the position behind `after` on."""
@@ -251,6 +245,19 @@ def _check(database: Database, create: bool) -> None:
         raise UsageError(f'there is no log in "{database.name}"; noetl run keeps one unless told otherwise')
     if found != VERSION:
         raise UsageError(f'the log "{database.name}" has version {found}; this noetl knows version {VERSION}')
+
+
+def _start(execution_id: str, row: tuple[object, ...]) -> ExecutionStart:
+    path, text, payload, env, time, parent = row
+    return ExecutionStart(
+        execution_id,
+        str(path),
+        str(text),
+        cast("dict[str, Json]", decoded(payload)),
+        cast("dict[str, str]", decoded(env)),
+        str(time),
+        None if parent is None else str(parent),
+    )
 
 
 def _entry(row: tuple[object, ...]) -> Entry:

@@ -269,6 +269,19 @@ def test_replay_tells_what_is_not_the_same(capsys: Streams) -> None:
     assert "2 differ" in out
 
 
+@pytest.mark.parametrize("outcome", ["{bad", '{"x": 1}', "[]"])
+def test_a_damaged_log_is_said(capsys: Streams, outcome: str) -> None:
+    noetl(capsys, "run", "routes.yaml", "-q", "--log", "log.sqlite")
+    with sqlite3.connect("log.sqlite") as kept:
+        kept.execute("UPDATE noetl_reply SET outcome = ?", (outcome,))
+        kept.execute("UPDATE noetl_execution SET status = NULL, outcome = NULL, ended = NULL")
+    kept.close()
+    for command in (["why", "start"], ["replay"], ["resume"]):
+        code, out, err = noetl(capsys, *command, "--log", "log.sqlite")
+        assert (code, out) == (1, "")
+        assert 'the log "log.sqlite" is damaged: execution "' in err
+
+
 def test_events_are_lines_of_json_with_the_shape_of_their_schema(capsys: Streams) -> None:
     noetl(capsys, "run", "routes.yaml", "-q", "--execution-id", "one")
     code, out, _ = noetl(capsys, "events", "--json")
