@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final, TypeAlias
 
 from noetl.compiler import ir
 from noetl.compiler.frontend import compile_source
@@ -29,6 +30,17 @@ from noetl.runtime.tools.playbook import Playbooks
 from ..case import Case
 from ..observation import Observation
 from ..probe import Probe, Seen
+
+EXECUTION: Final = "0a0b0c0d-0000-5000-8000-0e0f0a0b0c0d"
+"""The id of the execution; in the form that every place gives it, so that it is masked (CAU-5)."""
+
+
+Wrap: TypeAlias = Callable[[ToolRunner], ToolRunner]
+
+
+def unwrapped(tools: ToolRunner) -> ToolRunner:
+    """The tools themselves."""
+    return tools
 
 
 class VirtualClock:
@@ -57,6 +69,8 @@ class Watch:
     """What else is kept of the execution of a case."""
 
     listener: Listener = silent
+    tools: Wrap = unwrapped
+    """What stands between the playbook and its tools."""
     outcomes: dict[str, dict[str, Json]] = field(default_factory=dict)
     """What the calls of the main playbook were answered, by place."""
     kinds: set[str] = field(default_factory=set)
@@ -110,10 +124,10 @@ async def _execute(
         (folder / path).write_text(text, encoding="utf-8")
     credentials = MappedCredentials(case.credentials_at(probe))
     given = None if case.outcomes is None else Outcomes(OutcomeFile(format=1, outcomes=case.outcomes), case.id)
-    count = silent if given is None else given.listener("case")
+    count = silent if given is None else given.listener(EXECUTION)
 
     def tools(place: Path) -> ToolRunner:
-        box = ToolBox(credentials, folder=place)
+        box = watch.tools(ToolBox(credentials, folder=place))
         return box if given is None else Mocked(given, box)
 
     children = Playbooks(
@@ -133,7 +147,7 @@ async def _execute(
 
     try:
         payload = {**case.payload, "probe": probe}
-        info = ExecutionInfo("case", dict(case.env))
+        info = ExecutionInfo(EXECUTION, dict(case.env))
         execution = asyncio.create_task(execute(workflow, payload, info, runner, clock, listen))
         cancelling.watch(execution)
         return (await execution).summary()

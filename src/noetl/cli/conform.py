@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from noetl.conformance.results import Results
     from noetl.conformance.session import Session
 
+KEPT: Final = Path(".noetl") / "conform"
+"""Where failures of drawn playbooks are kept without --report."""
 NOTHING: Final = 4
 """The exit code where no case was judged."""
 _SECONDS: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|)")
@@ -86,7 +89,7 @@ def command(
     from noetl.conformance.conform import CASES
     from noetl.conformance.deviations import read_deviations
     from noetl.conformance.session import Session, now
-    from noetl.conformance.suite import at_level, chosen, digest
+    from noetl.conformance.suite import DRAWN, at_level, chosen, digest
 
     if what and what[0] == "verify":
         raise typer.Exit(_verify(what[1:], CASES if cases is None else cases))
@@ -111,7 +114,8 @@ def command(
         whole = cases is None and len(picked) == len(every)
         suite = digest(one for _, one in every)
         session = Session(place, picked, suite, taken.value, seed, limit, known, whole)
-        _run(session, folder if cases is None else None, quiet=quiet)
+        count = DRAWN[taken.value] if cases is None and case is None else 0
+        _run(session, folder if cases is None else None, count, report or KEPT, quiet=quiet)
         results = session.results(began)
         coverage = session.cover() if report is not None else []
     _tell(results, coverage, report, compare)
@@ -126,17 +130,16 @@ def seconds(text: str) -> float:
     return float(match[1]) * _FACTOR[match[2]]
 
 
-def _run(session: Session, suite: Path | None, *, quiet: bool) -> None:
+def _run(session: Session, suite: Path | None, drawn: int, kept: Path, *, quiet: bool) -> None:
     from noetl.conformance.telling import failure
 
-    progress = Progress(len(session.cases), shown=not quiet and sys.stderr.isatty())
-    for one in session.run():
+    progress = Progress(len(session.cases) + drawn, shown=not quiet and sys.stderr.isatty())
+    for one in chain(session.run(), session.draw(drawn, kept / "cases") if drawn else ()):
         progress.show(one)
         if one.verdict in ("failed", "stale", "broken"):
             progress.clear()
-            print(
-                "\n".join(failure(one, session.adapter.name, None if suite is not None else str(one.path))), flush=True
-            )
+            place = None if suite is not None and one.path.is_relative_to(suite) else str(one.path)
+            print("\n".join(failure(one, session.adapter.name, place)), flush=True)
     progress.clear()
 
 
