@@ -388,6 +388,18 @@ def test_several_processes_give_the_same_in_the_same_order(folder: Path) -> None
 # -- names of files --------------------------------------------------------------------------------------------------
 
 
+def test_fix_goes_on_after_a_file_that_it_must_not_write(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").mkdir()
+    for path in (tmp_path / "a.yaml" / "note.yaml", tmp_path / "b.yaml"):
+        path.write_text(NOTE)
+    (tmp_path / "a.yaml" / "note.yaml").chmod(0o444)
+    done = lint(tmp_path, "--fix", "--format", "json", ".")
+    assert (done.returncode, codes(done)) == (2, ["NTL130", "NTL131"])
+    assert b'cannot write "./a.yaml/note.yaml": it is read-only' in done.stderr
+    assert (tmp_path / "a.yaml" / "note.yaml").read_text() == NOTE
+    assert (tmp_path / "b.yaml").read_text() == FIXED
+
+
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
     """A folder with a file whose name is no UTF-8, and one whose name would colour a terminal."""

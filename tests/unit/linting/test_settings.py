@@ -132,3 +132,9 @@ def test_the_folder_of_several_paths(tmp_path: Path) -> None:
 
 def test_files_are_searched_as_far_as_playbooks_are_read() -> None:
     assert paths.MAX_BYTES == source.MAX_BYTES
+
+
+def test_a_byte_order_mark_is_no_part_of_the_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "noetl.toml"
+    path.write_bytes(b"\xef\xbb\xbfstrict = true\n")
+    assert settings.load(str(path)).strict

@@ -153,12 +153,18 @@ def write_baseline(path: str, review: Review) -> int:
 
 
 def write_whole(path: str, data: bytes) -> None:
-    """Write a file so that others see the old or the new one, with the mode of the old one; UsageError if it cannot."""
+    """Write a file so that others see the old or the new one, with the mode of the old one; UsageError if it cannot.
+
+    A file without any permission to write stays, although a new one in its place could be made.
+    """
     import shutil
+    import stat
 
     target = os.path.realpath(path)  # a link stays one
     fresh = f"{target}.noetl-{os.getpid()}"
     try:
+        if os.path.exists(target) and not os.stat(target).st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+            raise UsageError(f'cannot write "{path}": it is read-only')
         with open(fresh, "wb") as file:
             file.write(data)
         if os.path.exists(target):

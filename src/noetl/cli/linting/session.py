@@ -91,13 +91,17 @@ class Session:
         if self._options.diff:
             print(diff(done), end="")
             return found
-        self._fixed += done.fixed
         if found.path == STDIN:
             sys.stdout.buffer.write(done.after)
         elif done.changed:
-            write_whole(found.path, done.after)
+            try:
+                write_whole(found.path, done.after)
+            except UsageError as error:  # the others are fixed all the same
+                self._troubles.append(str(error))
+                return found
             if self._cache is not None:
                 self._cache.put(done.after, done.analysis)
+        self._fixed += done.fixed
         return done.analysis
 
     def _show(self, found: Sequence[Diagnostic]) -> None:

@@ -92,7 +92,7 @@ def _parsed(data: bytes, path: str) -> dict[str, object]:
     import tomllib  # only where there is a configuration
 
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        return tomllib.loads(data.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}") from error
 
