@@ -137,4 +137,6 @@ def test_files_are_searched_as_far_as_playbooks_are_read() -> None:
 def test_a_byte_order_mark_is_no_part_of_the_configuration(tmp_path: Path) -> None:
     path = tmp_path / "noetl.toml"
     path.write_bytes(b"\xef\xbb\xbfstrict = true\n")
-    assert settings.load(str(path)).strict
+    loaded = settings.load(str(path))
+    assert loaded is not None
+    assert loaded.strict
