@@ -29,10 +29,9 @@ class PostgresDatabase:
         self._taken = psycopg.errors.LockNotAvailable
         try:
             self._name = _without_password(psycopg.conninfo.conninfo_to_dict(address))
-        except psycopg.Error:  # its text holds the address, and so the password
-            raise UsageError(
-                "the address of the log is none of PostgreSQL; one is postgresql://user@host/name"
-            ) from None
+        except psycopg.Error as error:  # behind the colon it quotes the address, and so the password
+            reason = _first_line(error).partition(":")[0]
+            raise UsageError(f'cannot open the log "postgresql://...": {reason}') from None
         try:
             self._connection = psycopg.connect(address, autocommit=True, application_name="noetl")
         except psycopg.Error as error:

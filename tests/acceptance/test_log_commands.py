@@ -104,7 +104,8 @@ def test_a_log_that_cannot_be_kept_is_said_before_anything_runs(capsys: Streams)
     ("place", "reason"),
     [
         ("mysql://u:canary@host/x", 'postgresql://, not "mysql://..."'),
-        ("postgresql://u:canary@[host/x", "is none of PostgreSQL"),
+        ("postgresql://u:canary@[host/x", 'cannot open the log "postgresql://...": '),
+        ("postgresql://u:canary%zz@host/x", "invalid percent-encoded token"),
     ],
 )
 def test_an_address_that_is_no_log_is_refused_without_its_password(capsys: Streams, place: str, reason: str) -> None:
