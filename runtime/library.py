@@ -84,6 +84,8 @@ class FolderLibrary:
         return self._paths
 
     def _by_file(self, path: str) -> str | None:
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            return None  # a path may come from data, which opens no other file of the machine
         for folder in self._folders:
             for suffix in ("", *SUFFIXES):
                 file = folder / f"{path}{suffix}"
