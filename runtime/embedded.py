@@ -17,7 +17,7 @@ from noetl.compiler.ir import Json
 from .commands import Command, Invoke, Reply
 from .engine import Execution, Issued
 from .events import Event, Listener
-from .journal import ExecutionStart, Journal, Replied
+from .journal import Checkpoint, ExecutionStart, Journal, Replied, Replies
 from .packet import Token
 from .ports import Clock, ToolRunner
 from .scope import ExecutionInfo
@@ -109,14 +109,20 @@ async def run_part(
     runner: ToolRunner,
     clock: Clock,
     listener: Listener = silent,
+    *,
+    checkpoint: Checkpoint | None = None,
 ) -> Execution:
     """Run some of the steps for the tokens that lead to them, to the end: what a target's task does.
 
     `failed` are the steps outside that had a failed run (RUN-6). The tokens that left are in `left` of what is given
-    back, the runs in `records`.
+    back, the runs in `records`. Where the checkpoint knows replies, the part goes on from there.
     """
     execution = Execution(workflow, info, listener, part=frozenset(steps))
-    await _Driver(execution, runner, clock, None).run(execution.start_part(tokens, failed, clock.now()))
+    time, replies = (clock.now(), ()) if checkpoint is None else checkpoint.begin(clock.now())
+    issued = execution.start_part(tokens, failed, time)
+    for kept in replies:
+        execution.apply(kept.number, kept.reply)
+    await _Driver(execution, runner, clock, checkpoint).run(execution.open_commands() if replies else issued)
     return execution
 
 
@@ -131,7 +137,7 @@ async def _answer(command: Command, runner: ToolRunner, clock: Clock) -> Reply:
 class _Driver:
     """Carries out commands side by side and feeds the replies back, one at a time."""
 
-    def __init__(self, execution: Execution, runner: ToolRunner, clock: Clock, journal: Journal | None) -> None:
+    def __init__(self, execution: Execution, runner: ToolRunner, clock: Clock, journal: Replies | None) -> None:
         self._execution = execution
         self._runner = runner
         self._clock = clock

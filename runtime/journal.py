@@ -50,7 +50,23 @@ class Kept:
     """In the order in which the engine was given them."""
 
 
-class Journal(Protocol):
+class Replies(Protocol):
+    """Keeps the replies of an execution."""
+
+    def replied(self, execution_id: str, replied: Replied) -> None:
+        """Keep a reply, before the engine is given it. Durable when it returns."""
+        ...
+
+
+class Checkpoint(Replies, Protocol):
+    """Keeps the replies of one part of an execution."""
+
+    def begin(self, time: str) -> tuple[str, Sequence[Replied]]:
+        """The time of the part's start, which is now if it is not known yet, and its replies so far."""
+        ...
+
+
+class Journal(Replies, Protocol):
     """Keeps executions. A journal may hold many, a sub-playbook's among them."""
 
     def open(self, start: ExecutionStart) -> Kept:
@@ -58,10 +74,6 @@ class Journal(Protocol):
 
         Durable when it returns.
         """
-        ...
-
-    def replied(self, execution_id: str, replied: Replied) -> None:
-        """Keep a reply, before the engine is given it. Durable when it returns."""
         ...
 
     def listener(self, execution_id: str) -> Listener:

@@ -70,27 +70,55 @@ class FolderLibrary:
 
     def get(self, path: str) -> Entry:
         """The file whose `metadata.path` this is, or else the file of this name, below a folder."""
-        file = self._by_path().get(path) or self._by_file(path)
+        _, file = self._named(path) or (path, None)
         if file is None:
             raise _missing(path, self._by_path())
         if file not in self._entries:
             self._entries[file] = entry(_read(file), file)
         return self._entries[file]
 
+    def find(self, path: str) -> tuple[str, str] | None:
+        """The name and the text of the playbook that `get` would take, whether it can be run or not.
+
+        A `TextLibrary` of such finds what this library finds, if later ones are found by their `metadata.path`.
+        """
+        found = self._named(path)
+        return None if found is None else (found[0], _read(found[1]))
+
+    def texts(self) -> dict[str, str]:
+        """All playbooks by name, for a `TextLibrary` that finds what this library finds."""
+        return {self._name(file): _read(file) for file in self._files()}
+
+    def _files(self) -> list[str]:
+        """Of two files with one `metadata.path` the later one counts."""
+        return [str(f) for folder in reversed(self._folders) for f in sorted(folder.rglob("*")) if _is_playbook(f)]
+
+    def _name(self, file: str) -> str:
+        """The path below the folder; where a folder before has it, too, another spelling of it."""
+        number, folder = next((n, f) for n, f in enumerate(self._folders) if Path(file).is_relative_to(f))
+        name = Path(file).relative_to(folder).as_posix()
+        return "./" * sum((other / name).is_file() for other in self._folders[:number]) + name
+
     def _by_path(self) -> dict[str, str]:
         if self._paths is None:
-            files = [str(f) for folder in reversed(self._folders) for f in sorted(folder.rglob("*")) if _is_playbook(f)]
-            self._paths = _paths({file: _read(file) for file in files})
+            self._paths = _paths({file: _read(file) for file in self._files()})
         return self._paths
 
+<<<<<<< main
     def _by_file(self, path: str) -> str | None:
         if Path(path).is_absolute() or ".." in Path(path).parts:
             return None  # a path may come from data, which opens no other file of the machine
+=======
+    def _named(self, path: str) -> tuple[str, str] | None:
+        """The name of a playbook and its file."""
+        if (file := self._by_path().get(path)) is not None:
+            return self._name(file), file
+>>>>>>> local
         for folder in self._folders:
             for suffix in ("", *SUFFIXES):
-                file = folder / f"{path}{suffix}"
-                if os.path.isfile(file):  # false, too, for what no file can be called
-                    return str(file)
+                name = f"{path}{suffix}"
+                if os.path.isfile(folder / name):  # false, too, for what no file can be called
+                    return name, str(folder / name)
         return None
 
 

@@ -73,6 +73,8 @@ class Compiled:
     content: str
     explanation: str
     """What became of each step, and why: what `--explain` prints."""
+    requirements: str
+    """What it needs where it runs, a line for each: what `--requirements` prints."""
 
 
 class Target(Protocol):

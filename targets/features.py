@@ -16,6 +16,7 @@ from noetl.diagnostics import Diagnostic, Span
 from noetl.errors import InternalError
 
 from .base import Capability
+from .children import overrides
 from .regions import control_graph, fans_out
 
 FEATURES: Final[Mapping[str, str]] = {
@@ -68,6 +69,8 @@ def used(workflow: ir.Workflow) -> Iterator[Use]:
         subject = f"step {quoted(step.name)}"
         if step.loop:
             yield Use("fan-out" if fans_out(step) else "loop", f"{subject} has a loop", step.loop.span)
+        for path in overrides(step):
+            yield from _path_uses(subject, path)
         for tool in tools_of_step(step):
             yield from _tool_uses(subject, tool)
             tasks.update({task.name: task for task in _named_tasks(workflow, tool)})
@@ -119,12 +122,16 @@ def _tool_uses(subject: str, tool: ir.Tool) -> Iterator[Use]:
     known = KINDS.get(tool.kind)
     plug_in = (known is None or not known.runner) and tool.kind in plugged()
     yield Use("plug-in" if plug_in else f"tool-{tool.kind}", f'{subject} has a tool of kind "{tool.kind}"', tool.span)
-    path = tool.fields.get("path") if tool.kind == "playbook" else None
-    if path is not None and not isinstance(path, ir.Const):
-        yield Use("templated-playbook", f"{subject} runs the playbook of a path that is a template", path.span)
+    if tool.kind == "playbook":
+        yield from _path_uses(subject, tool.fields.get("path"))
     script = tool.fields.get("script")
     if script is not None:
         yield Use("script", f"{subject} takes its code from a script", script.span)
+
+
+def _path_uses(subject: str, path: ir.Value | None) -> Iterator[Use]:
+    if path is not None and not isinstance(path, ir.Const):
+        yield Use("templated-playbook", f"{subject} runs the playbook of a path that is a template", path.span)
 
 
 def _named_tasks(workflow: ir.Workflow, tool: ir.Tool) -> list[ir.Task]:

@@ -33,12 +33,13 @@ class AirflowUnavailable(NoetlError):
 
 @dataclass(frozen=True, slots=True)
 class AirflowCase:
-    """One DAG run: an emitted file, the id of its DAG, the conf, and the worker's environment."""
+    """One DAG run: an emitted file, its DAG's id, the conf, the worker's environment, and files beside the emitted one."""
 
     dag_id: str
     content: str
     conf: Mapping[str, Json] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,10 +44,14 @@ def main() -> None:
 def _rounds(cases: list[Case]) -> Iterator[list[int]]:
     left = list(range(len(cases)))
     while left:
-        files: dict[str, str] = {}
-        chosen = [n for n in left if files.setdefault(cases[n]["dag_id"], cases[n]["content"]) == cases[n]["content"]]
+        first: dict[str, Case] = {}
+        chosen = [n for n in left if _alike(first.setdefault(cases[n]["dag_id"], cases[n]), cases[n])]
         left = [n for n in left if n not in chosen]
         yield chosen
+
+
+def _alike(one: Case, other: Case) -> bool:
+    return all(one[part] == other[part] for part in ("content", "files"))
 
 
 class _Runner:
@@ -75,7 +79,10 @@ class _Runner:
         """Parse and register the files of a round."""
         folder.mkdir()
         for case in cases:
-            (folder / f"{case['dag_id'][:200]}.py").write_bytes(case["content"].encode())
+            place = folder / case["dag_id"][:200]
+            for name, text in {**case["files"], f"{place.name}.py": case["content"]}.items():
+                (place / name).parent.mkdir(parents=True, exist_ok=True)
+                (place / name).write_bytes(text.encode())
         bag = self._bag(dag_folder=folder, bundle_path=self._bundle.path, bundle_name=self._bundle.name)
         self._sync(bag, self._bundle.name, self._bundle.version)
         self._dags = dict(bag.dags)

@@ -53,7 +53,7 @@ TABLE: Final[tuple[Capability, ...]] = (
     _emulated("tool-secrets", "by the runtime inside the step's task; only the name of a secret is in an XCom"),
     _emulated("tool-event_log", "as a line of the task's log"),
     _emulated("tool-playbook", "by the runtime inside the step's task; the DAG file holds the texts of the playbooks"),
-    _emulated("templated-playbook", "with `--playbooks`: the DAG file holds every playbook of these folders"),
+    _emulated("templated-playbook", "with `--playbooks`: the DAG file holds every playbook of all the folders"),
     _emulated("tool-postgres"),
     _emulated("tool-duckdb", "by the runtime inside the step's task; a file is relative to the folder of the DAG file"),
     *(

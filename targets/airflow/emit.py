@@ -60,6 +60,10 @@ _REGIONS: Final = """
 A region is one task that runs several steps, or one of them any number of times. `b.ask(a)`: region a may have left
 tokens and failed nevertheless, so what joins tokens below it looks there first.
 """
+_RESUMES: Final = """
+# A region is tried again if its worker was killed, and goes on where it was. Runs that failed are not run again.
+RESUMES = 2
+"""
 _GATHER: Final = """
 # Runs once every edge that leads to the region is decided: a failed run above it poisons only what joins tokens there.
 GATHER = TriggerRule.ALL_DONE
@@ -94,7 +98,7 @@ def emit(source: Source, layout: Layout) -> str:
         playbook=text_literal(source.text),
         playbooks=playbooks,
         source_map=_source_map(layout),
-        rules=_GATHER if any(task.unit.gathers for task in regions) else "",
+        rules=(_GATHER if any(task.unit.gathers for task in regions) else "") + (_RESUMES if regions else ""),
         arguments="    playbooks=PLAYBOOKS,\n" if source.playbooks else "",
         digest=fingerprint(source.text, source.playbooks),
         dag_id=quoted(layout.dag_id),
@@ -154,7 +158,7 @@ def _step(task: StepTask) -> str:
     if task.unit.kind != "region":
         return f"{head}{', '.join(arguments)})"
     steps = [f"    {quoted(step.name)}: {lines(step)}," for step in task.unit.steps]
-    told = [*(f"{argument}," for argument in arguments), "steps={", *steps, "},"]
+    told = [*(f"{argument}," for argument in [*arguments, "retries=RESUMES"]), "steps={", *steps, "},"]
     return "\n".join([head, *(f"        {line}" for line in told), "    )"])
 
 

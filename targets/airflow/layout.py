@@ -13,7 +13,13 @@ from noetl.targets.plan import Arrow, Copy, CopyId, Plan, Unit
 
 from .names import dag_id, edge_label, edge_task_id, step_task_id
 
-TAKEN: Final = frozenset(["dag", "playbook", "verdict", "task"])
+TAKEN: Final = frozenset(
+    (
+        *("dag", "playbook", "verdict", "task", "isinstance", "DAG", "TriggerRule", "Playbook", "Verdict"),
+        *("PlainStep", "BranchStep", "PlainRegion", "BranchRegion"),
+        *("PLAYBOOK", "PLAYBOOKS", "SOURCE_MAP", "JOIN", "GATHER", "RESUMES"),
+    )
+)
 """Names that an emitted file uses itself."""
 
 

@@ -15,8 +15,9 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import NAMESPACE_URL, uuid5
 
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -26,6 +27,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from noetl.errors import InternalError
 
 from . import xcom
+from .checkpoints import Checkpoints
 from .conf import payload
 from .connections import from_connection
 from .names import edge_label, edge_task_id
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from noetl.compiler.ir import Json
     from noetl.runtime.engine import Execution
     from noetl.runtime.events import Event
+    from noetl.runtime.journal import Replied
     from noetl.runtime.library import Entry
     from noetl.runtime.packet import Token
     from noetl.runtime.ports import Clock, Credential, Credentials, ToolRunner
@@ -49,6 +52,8 @@ RESULT: Final = "return_value"
 """The XCom of the verdict: the object of `noetl run --json`, as JSON text."""
 SHOWN: Final = 2000
 """Characters of an event's data in the log of a task."""
+RETRY_DELAY: Final = timedelta(seconds=5)
+"""The wait before a killed region goes on."""
 ALLOW_ENV: Final = "NOETL_ALLOW_ENV"
 """In the worker's environment: the names that templates may read, with commas between them (TPL-6)."""
 
@@ -95,18 +100,21 @@ class Step(BaseOperator):
         workflow = self.playbook.workflow()
         info = _execution(context)
         states = self._states_needed(context)
-        failed = self._failed(context, states)
+        failed = sorted(self._failed(context, states))
         tokens = self._tokens(context, states) if self.arrivals else [_first(workflow, info, context)]
         alone = not isinstance(self, Region) and workflow.step(self.step).join == "each"
         if (not tokens and not _gathers(self)) or (len(tokens) > 1 and alone):
             raise InternalError(f"{len(tokens)} tokens reached task {self.task_id}")
-        done = asyncio.run(self._run(workflow, tokens, failed, info))
-        if done.error is not None:
-            ti.xcom_push(key=KEY, value=xcom.pack_error(done.error))
-            raise AirflowFailException(_told(done.error))
+        checkpoint = self._checkpoint(context, [info.execution_id, *(token.to_json() for token in tokens), *failed])
+        done = asyncio.run(self._run(workflow, tokens, failed, info, checkpoint))
         taken = [(self.named(edge), token.to_json()) for edge, token in done.left]
         poison = sorted({*failed, *done.failed_steps()})
-        ti.xcom_push(key=KEY, value=xcom.pack([record.to_json() for record in done.records], poison, taken))
+        left = xcom.pack([record.to_json() for record in done.records], poison, taken)
+        ti.xcom_push(key=KEY, value=left if done.error is None else xcom.pack_error(done.error))
+        if checkpoint is not None:
+            checkpoint.forget()
+        if done.error is not None:
+            raise AirflowFailException(_told(done.error))
         if not done.records:
             raise AirflowSkipException("nothing is to run here: a run above has failed")
         if done.failed_steps() and not self.is_asked:
@@ -144,8 +152,18 @@ class Step(BaseOperator):
             found.update(() if left is None else left["failed"])
         return found
 
+    def _checkpoint(self, context: Context, given: Iterable[Json]) -> Checkpoints | None:
+        """What keeps the replies to the runs; a single step's are not kept."""
+        del context, given
+        return None
+
     async def _run(
-        self, workflow: ir.Workflow, tokens: list[Token], failed: Iterable[str], info: ExecutionInfo
+        self,
+        workflow: ir.Workflow,
+        tokens: list[Token],
+        failed: Iterable[str],
+        info: ExecutionInfo,
+        checkpoint: Checkpoints | None,
     ) -> Execution:
         from noetl.runtime.embedded import run_part
         from noetl.runtime.system import SystemClock
@@ -153,7 +171,10 @@ class Step(BaseOperator):
         clock = SystemClock()
         runner = self._runner(info, clock)
         try:
-            return await run_part(workflow, self.steps, tokens, sorted(failed), info, runner, clock, self._show)
+            kept = None if checkpoint is None else Kept(checkpoint)
+            return await run_part(
+                workflow, self.steps, tokens, failed, info, runner, clock, self._show, checkpoint=kept
+            )
         finally:
             await runner.close()
 
@@ -213,6 +234,8 @@ class BranchStep(Step, BranchMixIn):
 class Region(Step):
     """One task that runs several steps, or one of them any number of times.
 
+    Every reply to its runs is kept, so that a try after one that was killed goes on where that was.
+
     A region that one token goes through fails like a step. Any other one may have live tokens though a run failed: it
     is green then, and what joins tokens below asks it; where no edge leads out, it fails.
     """
@@ -220,10 +243,14 @@ class Region(Step):
     ui_color = "#d9ecdf"
 
     def __init__(self, *, playbook: Playbook, steps: Mapping[str, tuple[int, int]], **kwargs: Any) -> None:
-        """`steps` has the first and the last line of each."""
+        """`steps` has the first and the last line of each. A killed worker is no failed run, so there are retries."""
+        kwargs.setdefault("retry_delay", RETRY_DELAY)
         super().__init__(playbook=playbook, **kwargs)
         self.steps = tuple(steps)
         self.doc_md = "\n".join(playbook.lines(name, *lines) for name, lines in steps.items())
+
+    def _checkpoint(self, context: Context, given: Iterable[Json]) -> Checkpoints:
+        return Checkpoints(context["task_state_store"], given)
 
     def _states_needed(self, context: Context) -> Mapping[str, str]:
         return _states(context) if _gathers(self) else super()._states_needed(context)
@@ -302,6 +329,28 @@ class Embedded:
         """The playbook; PlaybookMissing, which says why, if there is none that can be run."""
         found = self._texts.get(path)
         return replace(found, file=str(self._folder / found.file))
+
+
+class Kept:
+    """A region's checkpoint as the runtime asks for it."""
+
+    def __init__(self, checkpoints: Checkpoints) -> None:
+        self._checkpoints = checkpoints
+
+    def begin(self, time: str) -> tuple[str, list[Replied]]:
+        """The time of the region's start, and its replies so far."""
+        from noetl.runtime.commands import Reply
+        from noetl.runtime.journal import Replied
+
+        start, kept = self._checkpoints.begin(time)
+        return start, [
+            Replied(number, Reply.from_json(reply)) for number, reply in cast("list[tuple[int, Json]]", kept)
+        ]
+
+    def replied(self, execution_id: str, replied: Replied) -> None:
+        """Keep a reply."""
+        del execution_id
+        self._checkpoints.keep([replied.number, replied.reply.to_json()])
 
 
 class StoredCredentials:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import noetl
 from noetl.cli import main
 
 HEAD = "apiVersion: noetl.io/v2\nkind: Playbook\n"
@@ -137,3 +138,42 @@ def test_an_unknown_target(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_the_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compile", "--help"]) == 0
     assert "noetl compile playbook.yaml --target airflow" in capsys.readouterr().out
+
+
+CALLS = HEAD + "metadata: {name: main}\nworkflow: [{step: start, tool: {kind: playbook, path: %s}}]\n"
+
+
+def test_playbooks_of_its_own_folder_are_shipped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "main.yaml").write_text(CALLS % "other", "utf-8")
+    assert compile_("main.yaml", "-o", "-") == 0
+    shown = capsys.readouterr()
+    assert '\nPLAYBOOKS = {\n    "other.yaml": """apiVersion: noetl.io/v2\n' in shown.out
+    assert shown.err == ""
+
+
+def test_a_playbook_that_is_not_there_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "main.yaml").write_text(CALLS % "lib/nowhere", "utf-8")
+    assert compile_("main.yaml", "-o", "-") == 0
+    assert 'main.yaml:4:55: warning[NTL508] no playbook has the path "lib/nowhere"' in capsys.readouterr().err
+
+
+def test_a_path_by_a_template_needs_folders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "main.yaml").write_text(CALLS % '"{{ workload.x }}"', "utf-8")
+    (folder / "lib").mkdir()
+    (folder / "lib" / "child.yaml").write_text((folder / "other.yaml").read_text("utf-8"), "utf-8")
+    assert compile_("main.yaml", "-o", "-") == 1
+    assert "error[NTL507]" in capsys.readouterr().err
+    assert compile_("main.yaml", "-o", "-", "--playbooks", "lib") == 0
+    assert '    "child.yaml": """apiVersion' in (shown := capsys.readouterr().out)
+    assert '    "main.yaml": PLAYBOOK,\n' in shown
+    assert compile_("main.yaml", "-o", "-", "--playbooks", "nowhere") == 2
+    assert capsys.readouterr().err == 'noetl: error: --playbooks names "nowhere", which is no folder\n'
+
+
+def test_what_several_playbooks_need_is_told_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "lake.yaml").write_text(
+        HEAD + "metadata: {name: lake}\nworkflow: [{step: start, tool: {kind: duckdb, command: select 1}}]\n", "utf-8"
+    )
+    assert compile_("lake.yaml", "other.yaml", "-o", "dags/", "--requirements") == 0
+    packages = [f"package noetl[{extras}]=={noetl.__version__}\n" for extras in ("airflow,duckdb", "airflow")]
+    assert capsys.readouterr().out == "".join([*packages, "kind duckdb\n"])

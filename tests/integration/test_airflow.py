@@ -66,7 +66,8 @@ def conf(case: Case, probe: Probe) -> Mapping[str, Json]:
 
 @pytest.fixture(scope="module")
 def probe() -> Iterator[Probe]:
-    with Probe({"a": [{"json": {"ok": True}}], "b": [{"text": "fine"}]}) as running:
+    pages = [{"json": {"page": n, "more": n < 4, "items": [n, n]}} for n in range(1, 5)]
+    with Probe({"a": [{"json": {"ok": True}}], "b": [{"text": "fine"}], "pages": pages}) as running:
         yield running
 
 
@@ -77,7 +78,7 @@ def runs(probe: Probe) -> dict[str, AirflowRun]:
     for case in CASES.values():
         made = compiled(case)
         batch[case.name] = AirflowCase(made.identity, made.content, conf(case, probe), case.env)
-    batch |= on_airflow_only()
+    batch |= on_airflow_only(probe)
     return dict(zip(batch, run_in_airflow([*batch.values()], time_limit=250, cache=CACHE), strict=True))
 
 
@@ -127,7 +128,50 @@ start.__class__ = Start
 """
 
 
-def on_airflow_only() -> dict[str, AirflowCase]:
+PAGES_CASE = Case(
+    "pages",
+    """
+  - step: start
+    next: [page]
+  - step: page
+    tool: {kind: http, url: "{{ workload.probe }}/pages", params: {page: "{{ args.page | default(1) }}"}}
+    case:
+      - when: "{{ event.name == 'call.done' and response.more }}"
+        then:
+          collect: {from: response.items, into: all, mode: extend}
+          next: [{step: page, args: {page: "{{ response.page + 1 }}"}}]
+    next: [end]
+  - step: end
+    case:
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {result: {from: "ctx.all"}}
+""",
+    "completed",
+    "start page page page page end",
+)
+KILLED = """
+
+class Killed(type(page)):
+    def _checkpoint(self, context, given):
+        kept = super()._checkpoint(context, given)
+        keep = kept.keep
+
+        def keep_and_die(reply):
+            keep(reply)
+            if context["ti"].try_number == 1 and reply[0] == 2:
+                raise MemoryError("the worker is gone")
+
+        kept.keep = keep_and_die
+        return kept
+
+
+page.__class__ = Killed
+page.retry_delay = __import__("datetime").timedelta(0)
+"""
+
+
+def on_airflow_only(probe: Probe) -> dict[str, AirflowCase]:
+    pages = compiled(PAGES_CASE)
     made = compiled(CASES["unhandled_error_in_one_branch"])
     choice = compiled(STALE_CASE)
     alone = compiled(CASES["writes_of_branches_meet_in_order"])
@@ -135,6 +179,7 @@ def on_airflow_only() -> dict[str, AirflowCase]:
         "a plain task crashes": AirflowCase(made.identity, made.content + CRASH.format(variable="b")),
         "a crash alone": AirflowCase(alone.identity, alone.content + CRASH.format(variable="slow")),
         "a skipped task left something before": AirflowCase(choice.identity, choice.content + STALE),
+        "a region is killed": AirflowCase(pages.identity, pages.content + KILLED, {"probe": probe.url}),
         "no payload": AirflowCase(made.identity, made.content, {"noetl_payload": "["}),
         "no dag": AirflowCase("no.dag", "from airflow.sdk import DAG"),
         "no parse": AirflowCase("no.parse", "from airflow.sdk import DAG\nraise LookupError('at parse')"),
@@ -199,6 +244,18 @@ def test_what_a_skipped_task_left_before_does_not_count(runs: dict[str, AirflowR
     shown = run.verdict["runs"]
     assert isinstance(shown, list)
     assert [(r["step"], r["args"]) for r in shown if isinstance(r, dict)] == [("start", {}), ("b", {}), ("end", {})]
+
+
+def test_a_region_goes_on_where_it_was_killed(runs: dict[str, AirflowRun], probe: Probe) -> None:
+    run = runs["a region is killed"]
+    assert run.problem is None
+    assert run.verdict is not None
+    assert (run.state, run.verdict["output"]) == ("success", [1, 1, 2, 2, 3, 3])
+    asked = [seen.query["page"] for seen in probe.requests if seen.label == "pages"]
+    assert asked == ["1", "2", "3", "4"]
+    shown = run.verdict["runs"]
+    assert isinstance(shown, list)
+    assert [r["step"] for r in shown if isinstance(r, dict)] == PAGES_CASE.runs.split()
 
 
 def test_a_conf_without_a_payload_is_told(runs: dict[str, AirflowRun]) -> None:

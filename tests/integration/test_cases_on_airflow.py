@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,11 @@ from noetl.conformance.adapters.airflow import AirflowCase, AirflowRun, run_in_a
 from noetl.conformance.case import Case, cases_in
 from noetl.conformance.observation import Observation, unmet
 from noetl.conformance.probe import Probe
-from noetl.errors import UnsupportedByTarget
 from noetl.runtime.credentials import variable
+from noetl.runtime.library import FolderLibrary
 from noetl.targets.airflow import TARGET
 from noetl.targets.base import Source
+from noetl.targets.children import shipped
 
 FOLDER = Path(__file__).parents[2] / "conformance" / "cases"
 EVERY = int(os.environ.get("NOETL_AIRFLOW_EVERY", "1"))
@@ -26,28 +29,32 @@ EVERY = int(os.environ.get("NOETL_AIRFLOW_EVERY", "1"))
 
 
 def chosen() -> dict[str, Case]:
-    """The cases that an emitted DAG can be asked: no refusals, no files beside the playbook."""
+    """The cases that an emitted DAG can be asked: no refusals. A case says itself where it makes no sense."""
     found = {
         case.id: case
         for _, case in cases_in(FOLDER)
-        if case.expect.refused is None and not case.files and case.asked_of("airflow", "inproc")
+        if case.expect.refused is None and case.asked_of("airflow", "inproc")
     }
     return {name: case for n, (name, case) in enumerate(sorted(found.items())) if n % EVERY == 0}
 
 
 CASES = chosen()
-REFUSED = {d.code.name for d in TARGET.capabilities() if d.code is not None}
-"""The names of what the target says it cannot do."""
 
 
-def compiled(number: int, case: Case, probe: Probe) -> AirflowCase | UnsupportedByTarget:
+def compiled(number: int, case: Case, probe: Probe) -> AirflowCase:
     compilation = compile_source(case.text(), case.path)
     assert compilation.ok, (case.id, compilation.diagnostics)
     assert compilation.workflow is not None
-    try:
-        made = TARGET.compile(Source(case.path, compilation.text, compilation.workflow))
-    except UnsupportedByTarget as refused:
-        return refused
+    source = Source(case.path, compilation.text, compilation.workflow)
+    beside = case.beside(probe.url)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in beside.items():
+            (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+            (Path(folder) / name).write_text(text, "utf-8")
+        library = FolderLibrary([Path(folder)])
+        found = shipped(compilation.workflow, case.path, library.find)
+        texts = library.texts() if found.templated else found.texts
+    made = TARGET.compile(replace(source, playbooks=texts, all_playbooks=True))
     identity = f"case_{number}"
     content = made.content.replace(f'dag_id="{made.identity}"', f'dag_id="{identity}"')
     assert identity in content
@@ -55,7 +62,7 @@ def compiled(number: int, case: Case, probe: Probe) -> AirflowCase | Unsupported
     env = {variable(name): entry if isinstance(entry, str) else json.dumps(entry) for name, entry in stored}
     env |= {**case.env, "NOETL_ALLOW_ENV": ",".join(case.env)}
     payload = {**case.payload, "probe": probe.url}
-    return AirflowCase(identity, content, {"noetl_payload": json.dumps(payload)}, env)
+    return AirflowCase(identity, content, {"noetl_payload": json.dumps(payload)}, env, case.files and beside)
 
 
 @contextmanager
@@ -65,26 +72,19 @@ def probes(cases: dict[str, Case]) -> Iterator[dict[str, Probe]]:
 
 
 @pytest.fixture(scope="module")
-def observed() -> dict[str, tuple[AirflowRun, Observation] | UnsupportedByTarget]:
+def observed() -> dict[str, tuple[AirflowRun, Observation]]:
     with probes(CASES) as servers:
         made = {name: compiled(n, case, servers[name]) for n, (name, case) in enumerate(CASES.items())}
-        asked = {name: case for name, case in made.items() if isinstance(case, AirflowCase)}
-        found: dict[str, tuple[AirflowRun, Observation] | UnsupportedByTarget] = {
-            name: refused for name, refused in made.items() if isinstance(refused, UnsupportedByTarget)
+        runs = zip(made, run_in_airflow(list(made.values()), time_limit=1800), strict=True)
+        return {
+            name: (run, Observation(run.verdict, (), servers[name].requests, sequential=True)) for name, run in runs
         }
-        for name, run in zip(asked, run_in_airflow(list(asked.values()), time_limit=1200), strict=True):
-            found[name] = run, Observation(run.verdict, (), servers[name].requests, sequential=True)
-        return found
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(2000)
 @pytest.mark.parametrize("name", CASES)
-def test_case(name: str, observed: dict[str, tuple[AirflowRun, Observation] | UnsupportedByTarget]) -> None:
-    seen = observed[name]
-    if isinstance(seen, UnsupportedByTarget):
-        assert {d.name for d in seen.diagnostics} <= REFUSED
-        return
-    run, observation = seen
+def test_case(name: str, observed: dict[str, tuple[AirflowRun, Observation]]) -> None:
+    run, observation = observed[name]
     assert run.problem is None
     assert unmet(CASES[name], observation) == []
     assert run.state == (

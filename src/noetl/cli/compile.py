@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -33,18 +34,33 @@ def command(
             help="A file for one playbook, a folder for any number, or - for standard output.",
         ),
     ] = None,
+    playbooks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--playbooks",
+            metavar="DIR",
+            help="A folder of playbooks that others may run. Repeatable.",
+        ),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Tell what became of each step, and why.")] = False,
+    requirements: Annotated[
+        bool, typer.Option("--requirements", help="Tell which packages, kinds of tools and credentials it needs.")
+    ] = False,
 ) -> None:
     """Compile playbooks into files for another engine.
 
     For airflow, each playbook becomes one DAG file, <dag id>.py in the current folder unless -o says where; the id
     comes from metadata.path, else metadata.name. If anything is refused, nothing is written, and the exit code is 1.
-    The story of --explain goes to standard output, or to standard error with -o -.
+    What --explain and --requirements tell goes to standard output, or to standard error with -o -.
+
+    The result holds the playbooks that a playbook runs, looked for in the folders of --playbooks, then in its own.
+    Where a path is a template, --playbooks is needed, and the result holds every playbook of all these folders.
 
     \b
     Examples:
       noetl compile playbook.yaml --target airflow
       noetl compile playbooks/*.yaml --target airflow -o dags/ --explain
+      noetl compile main.yaml --target airflow --playbooks library/
       cat playbook.yaml | noetl compile - --target airflow -o -
     """
     from noetl.targets.batch import compile_all
@@ -52,14 +68,23 @@ def command(
 
     compiler = load(target)
     _check_usage(files, output)
-    sources = _sources(files)
+    sources = _sources(files, _folders(playbooks or []))
     try:
         done = compile_all(compiler, sources)
     except UnsupportedByTarget as refused:
-        raise _refused(refused.diagnostics, {source.path: source.text for source in sources}) from None
+        raise _refused(refused.diagnostics, _texts(sources)) from None
     _write(done, sources, output)
-    if explain:
-        print("\n\n".join(one.explanation for one in done), file=sys.stderr if output == STDOUT else sys.stdout)
+    told = [one.explanation for one in done if explain]
+    if requirements:
+        told.append("\n".join(_united(done)))
+    if told:
+        print("\n\n".join(told), file=sys.stderr if output == STDOUT else sys.stdout)
+
+
+def _united(done: Sequence[Compiled]) -> list[str]:
+    """What all of them need, once: packages, kinds, credentials."""
+    lines = {line for one in done for line in one.requirements.splitlines()}
+    return sorted(lines, key=lambda line: (("package", "kind", "credential").index(line.split()[0]), line))
 
 
 def _check_usage(files: Sequence[str], output: str | None) -> None:
@@ -69,7 +94,14 @@ def _check_usage(files: Sequence[str], output: str | None) -> None:
         raise UsageError(f'{len(files)} playbooks do not fit into "{output}"; a folder is a path that ends in /')
 
 
-def _sources(files: Sequence[str]) -> list[Source]:
+def _folders(names: Sequence[str]) -> list[Path]:
+    for name in names:
+        if not os.path.isdir(name):
+            raise UsageError(f'--playbooks names "{name}", which is no folder')
+    return [Path(name) for name in names]
+
+
+def _sources(files: Sequence[str], folders: Sequence[Path]) -> list[Source]:
     """The playbooks, if none has an error; warnings of all are shown either way."""
     from noetl.targets.base import Source
 
@@ -80,15 +112,39 @@ def _sources(files: Sequence[str]) -> list[Source]:
     sources = []
     for file in files:
         compilation = compiled(file)
-        texts[compilation.path] = compilation.text
         found += [d for d in compilation.diagnostics if d.severity is not Severity.NOTE]
         if compilation.workflow is not None:
-            sources.append(Source(compilation.path, compilation.text, compilation.workflow))
+            source = Source(compilation.path, compilation.text, compilation.workflow)
+            source, missing = _with_playbooks(source, folders)
+            found += missing
+            sources.append(source)
+            texts |= source.playbooks
+        texts[compilation.path] = compilation.text
     if len(sources) < len(files) or any(d.severity is Severity.ERROR for d in found):
         raise _refused(found, texts)
     if found:
         print(render_text(in_order(found), texts), file=sys.stderr)
     return sources
+
+
+def _with_playbooks(source: Source, folders: Sequence[Path]) -> tuple[Source, list[Diagnostic]]:
+    """The playbook with those that it runs: all that there are, where it runs one by a template (TOO-4)."""
+    from noetl.targets.children import paths, shipped
+
+    if not any(paths(source.workflow)):
+        return source, []
+    from noetl.runtime.library import FolderLibrary
+
+    library = FolderLibrary([*folders, Path(source.path).parent])
+    found = shipped(source.workflow, source.path, library.find)
+    texts = library.texts() | found.texts if found.templated and folders else found.texts
+    return replace(source, playbooks=texts, all_playbooks=bool(folders)), found.missing
+
+
+def _texts(sources: Sequence[Source]) -> dict[str, str]:
+    """Every text that a diagnostic may be about."""
+    children = {name: text for source in sources for name, text in source.playbooks.items()}
+    return children | {source.path: source.text for source in sources}
 
 
 def _refused(diagnostics: Sequence[Diagnostic], texts: dict[str, str]) -> typer.Exit:

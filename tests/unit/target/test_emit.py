@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from noetl.errors import UsageError
 from noetl.targets.airflow import TARGET
 from noetl.targets.airflow.conf import payload
 from noetl.targets.airflow.connections import from_connection
+from noetl.targets.airflow.layout import TAKEN
 from noetl.targets.airflow.literals import json_literal, quoted, text_literal
 from noetl.targets.airflow.params import comes_back
 from noetl.targets.airflow.playbook import Playbook, check_version, fingerprint
@@ -128,6 +130,18 @@ def test_the_same_bytes_whatever_the_seed_of_hashes(tmp_path: Path) -> None:
 )
 def test_params_are_what_the_form_gives_back(value: Json, expected: bool) -> None:
     assert comes_back(value) is expected
+
+
+def test_no_step_takes_a_name_of_the_file() -> None:
+    names = sorted([*TAKEN, "dag_2", "a-b", "a_b", "class", "match", "1"])
+    head = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: n}\nworkflow:\n"
+    steps = "".join(f"  - {{step: {json.dumps(name)}, next: end}}\n" for name in names)
+    text = f"{head}  - {{step: start, next: {json.dumps(names)}}}\n{steps}"
+    tree = ast.parse(compiled(text).content)
+    bound = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    assert len(bound) == len(set(bound))
+    assert {n.asname or n.name for i in tree.body if isinstance(i, ast.ImportFrom) for n in i.names}.isdisjoint(bound)
+    assert "isinstance" not in bound
 
 
 def argument(content: str, name: str) -> object:

@@ -1,0 +1,114 @@
+"""What a playbook needs where it runs: packages, kinds of tools, credentials. What `--requirements` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Final
+
+import noetl
+from noetl.compiler import ir
+from noetl.compiler.frontend import compile_source
+from noetl.compiler.parts import tools_of_step, tools_of_task
+from noetl.compiler.passes.facts import Facts
+from noetl.compiler.passes.sites import sites
+from noetl.compiler.tools import KINDS, PLUG_INS
+
+from .base import Source
+
+EXTRAS: Final[Mapping[str, str]] = {"postgres": "postgres", "duckdb": "duckdb"}
+"""The extra of noetl that a kind needs."""
+SCRIPTS: Final = frozenset({"s3", "gcs"})
+"""The types of script sources that need the extra of that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """Each sorted, without repetition."""
+
+    packages: tuple[str, ...]
+    kinds: tuple[str, ...]
+    """The kinds of tools and sinks that are called."""
+    credentials: tuple[str, ...]
+    """By name, as far as names are no templates."""
+
+    def shown(self) -> str:
+        """One line for each: what it is, and its name."""
+        parts = (("package", self.packages), ("kind", self.kinds), ("credential", self.credentials))
+        return "\n".join(f"{what} {name}" for what, names in parts for name in names)
+
+
+def requirements(source: Source, extra: str) -> Requirements:
+    """What a playbook and those that are shipped with it need; `extra` is the target's own extra of noetl."""
+    children = (compile_source(text, name, check=False).workflow for name, text in source.playbooks.items())
+    workflows = [source.workflow, *(child for child in children if child is not None)]
+    tools = [tool for workflow in workflows for tool in _tools(workflow)]
+    kinds = {tool.kind for tool in tools} - {"workbook", "playbook"}
+    extras = {extra} | {EXTRAS[kind] for kind in kinds & EXTRAS.keys()} | ({*map(_script, tools)} & SCRIPTS)
+    packages = {f"noetl[{','.join(sorted(extras))}]=={noetl.__version__}", *_plug_ins(kinds)}
+    names = {name for tool in tools for name in _credentials(tool)}
+    names |= {name for workflow in workflows for name in _secrets(workflow)}
+    return Requirements(*(tuple(sorted(found)) for found in (packages, kinds, names)))
+
+
+def _tools(workflow: ir.Workflow) -> Iterator[ir.Tool]:
+    for step in workflow.steps:
+        yield from tools_of_step(step)
+    for task in workflow.tasks:
+        yield from tools_of_task(task)
+
+
+def _plug_ins(kinds: set[str]) -> Iterator[str]:
+    """The packages of the plug-ins that run some of the kinds."""
+    for point in entry_points(group=PLUG_INS):
+        known = KINDS.get(point.name)
+        if point.name in kinds and point.dist is not None and (known is None or not known.runner):
+            yield f"{point.dist.name}=={point.dist.version}"
+
+
+def _script(tool: ir.Tool) -> str:
+    """The type of the source of a tool's script; empty if there is none."""
+    return _text(_entry(_entry(tool.fields.get("script"), "source"), "type")) or ""
+
+
+def _credentials(tool: ir.Tool) -> Iterator[str]:
+    """The names in `auth` and `credentials` in all their forms (TOO-6), and in `auth` of a script."""
+    script = _entry(tool.fields.get("script"), "source")
+    specs = [tool.fields.get("auth"), _entry(script, "auth")]
+    specs += [spec for value in (*specs, tool.fields.get("credentials")) for spec in _aliased(value)]
+    for spec in specs:
+        name = _text(spec) or _text(_entry(spec, "credential")) or _text(_entry(spec, "key"))
+        if name is not None:
+            yield name
+
+
+def _aliased(value: ir.Value | None) -> list[ir.Value | None]:
+    """The entries of a map of credentials by alias."""
+    if _text(_entry(value, "type")) is not None or _text(_entry(value, "credential")) is not None:
+        return []
+    if isinstance(value, ir.MapValue):
+        return [spec for _, spec in value.entries]
+    if isinstance(value, ir.Const) and isinstance(value.value, dict):
+        return [ir.Const(spec, value.span) for spec in value.value.values()]
+    return []
+
+
+def _secrets(workflow: ir.Workflow) -> Iterator[str]:
+    """The names of `{{ secret.NAME }}`."""
+    for site in sites(workflow, Facts()).sites:
+        for read in site.reads:
+            if read.name == "secret" and read.path and isinstance(read.path[0], str):
+                yield read.path[0]
+
+
+def _entry(value: ir.Value | None, name: str) -> ir.Value | None:
+    if isinstance(value, ir.MapValue):
+        return value.get(name)
+    if isinstance(value, ir.Const) and isinstance(value.value, dict) and name in value.value:
+        return ir.Const(value.value[name], value.span)
+    return None
+
+
+def _text(value: ir.Value | None) -> str | None:
+    return value.value if isinstance(value, ir.Const) and isinstance(value.value, str) else None
