@@ -104,16 +104,12 @@ class FolderLibrary:
             self._paths = _paths({file: _read(file) for file in self._files()})
         return self._paths
 
-<<<<<<< main
-    def _by_file(self, path: str) -> str | None:
-        if Path(path).is_absolute() or ".." in Path(path).parts:
-            return None  # a path may come from data, which opens no other file of the machine
-=======
     def _named(self, path: str) -> tuple[str, str] | None:
         """The name of a playbook and its file."""
         if (file := self._by_path().get(path)) is not None:
             return self._name(file), file
->>>>>>> local
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            return None  # a path may come from data, which opens no other file of the machine
         for folder in self._folders:
             for suffix in ("", *SUFFIXES):
                 name = f"{path}{suffix}"
