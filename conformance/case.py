@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -149,6 +158,13 @@ class Case(_Closed):
     targets: dict[str, list[str]] | None = None
     expect: Expect
 
+    _origin: Path | None = PrivateAttr(None)
+
+    @property
+    def origin(self) -> Path | None:
+        """The file of the playbook, if it has one of its own."""
+        return self._origin
+
     @field_validator("probe")
     @classmethod
     def _replies(cls, probe: dict[str, list[dict[str, JsonValue]]]) -> dict[str, list[dict[str, JsonValue]]]:
@@ -208,12 +224,35 @@ def load_case(path: Path) -> Case:
     try:
         data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
         case = Case.model_validate(json.loads(json.dumps(data)))
-        return case if case.file is None else case.model_copy(update=_beside(path.parent / case.file))
+        return case if case.file is None else _with_file(case, path.parent / case.file)
     except ValidationError as error:
         found = "; ".join(dict.fromkeys(map(_said, error.errors())))
         raise UsageError(f"{path}: {found}") from error
     except (OSError, YAMLError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from error
+
+
+def case_of_file(name: str, file: Path) -> Case:
+    """A case of a playbook that expects nothing yet; UsageError if the file cannot be read."""
+    told = {
+        "format": 1,
+        "id": name,
+        "clauses": ["CAU-4"],
+        "title": f"outcomes of {file}",
+        "file": str(file),
+        "expect": {},
+    }
+    try:
+        return _with_file(Case.model_validate(told), file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: {error}") from error
+
+
+def _with_file(case: Case, file: Path) -> Case:
+    found = case.model_copy(update=_beside(file))
+    found.__pydantic_fields_set__.discard("file")
+    found._origin = file
+    return found
 
 
 def _beside(file: Path) -> dict[str, object]:

@@ -15,14 +15,14 @@ _REFUSED: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010f
 """What XML 1.0 cannot hold."""
 
 
-def junit(results: Results) -> str:
+def junit(results: Results, command: str = "conform") -> str:
     """One suite; a case's class is its area. Not run is skipped, and so is what was declared or known."""
     counts = results.counts()
-    root = Element("testsuites", name="noetl conform")
+    root = Element("testsuites", name=f"noetl {command}")
     suite = SubElement(
         root,
         "testsuite",
-        name=f"noetl conform {results.header.target}",
+        name=f"noetl {command} {results.header.target}",
         tests=str(len(results.records) + bool(results.notes)),
         failures=str(counts["failed"] + counts["stale"] + bool(results.notes)),
         errors=str(counts["broken"]),

@@ -33,6 +33,7 @@ COMMANDS: Final[tuple[str, ...]] = (
     "events",
     "compile",
     "conform",
+    "test",
     "schema",
     "lsp",
 )

@@ -16,7 +16,10 @@ from noetl.errors import UsageError
 from . import FINDINGS, INTERNAL, OK
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from noetl.conformance.conform import Judged
+    from noetl.conformance.deviations import Deviation
     from noetl.conformance.results import Results
     from noetl.conformance.session import Session
 
@@ -39,7 +42,9 @@ class LevelName(StrEnum):
 def command(
     what: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[verify FILE | doctor]", help="Judge a report again, or look at an adapter."),
+        typer.Argument(
+            metavar="[PLAYBOOK | verify FILE | doctor]", help="A playbook to prove, a report to judge again, ..."
+        ),
     ] = None,
     target: Annotated[
         str | None,
@@ -66,6 +71,10 @@ def command(
     deviations: Annotated[
         Path | None, typer.Option("--deviations", metavar="FILE", help="In what the target is known to differ.")
     ] = None,
+    outcomes: Annotated[
+        list[Path] | None,
+        typer.Option("--outcomes", metavar="FILE", help="With PLAYBOOK: recorded by noetl run --record; repeatable."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Run conformance cases on a target and judge what was observed.
@@ -82,6 +91,7 @@ def command(
       noetl conform --target airflow --level standard --report out
       noetl conform --target "exec:python examples/conform_target.py" --case "LOP-*"
       noetl conform --target runtime --cases my_cases
+      noetl conform my_playbook.yaml --target airflow
       noetl conform verify out/results.jsonl
       noetl conform doctor --target "exec:./my_target"
     """
@@ -97,7 +107,7 @@ def command(
         raise UsageError("--target says what is judged, such as --target runtime")
     if what == ["doctor"]:
         raise typer.Exit(_doctor(target))
-    if what:
+    if what and (len(what) > 1 or not Path(what[0]).is_file()):
         raise UsageError(f'"{what[0]}" is nothing to judge; see --help')
     if report is not None and report.exists() and not report.is_dir():
         raise UsageError(f'"{report}" is no folder')
@@ -109,6 +119,8 @@ def command(
     taken = level or (LevelName.SMOKE if cases is None and case is None else LevelName.STANDARD)
     if cases is None:
         picked = at_level(picked, taken.value)
+    if what:
+        raise typer.Exit(prove(what[0], target, outcomes or [], seed, limit, known, report, quiet=quiet))
     began = now()
     with adapter(target) as place:
         whole = cases is None and len(picked) == len(every)
@@ -120,6 +132,41 @@ def command(
         coverage = session.cover() if report is not None else []
     _tell(results, coverage, report, compare)
     raise typer.Exit(_code(results))
+
+
+def prove(
+    file: str,
+    target: str,
+    outcomes: list[Path],
+    seed: int,
+    budget: float | None,
+    known: Sequence[Deviation],
+    report: Path | None,
+    *,
+    quiet: bool,
+) -> int:
+    """Whether one playbook means the same on a target, for outcomes that reach its rules; the exit code."""
+    from noetl.conformance.adapters.base import adapter
+    from noetl.conformance.proving import cases_of
+    from noetl.conformance.reports import write_case
+    from noetl.conformance.session import Session, now
+    from noetl.conformance.suite import digest
+
+    from .run import compiled, runnable
+
+    workflow = runnable(compiled(file))
+    cases, lines = cases_of(Path(file), workflow, outcomes, seed)
+    for line in lines:
+        print(line)
+    folder = (report or KEPT) / "cases"
+    placed = [(write_case(folder, case), case) for case in cases]
+    began = now()
+    with adapter(target) as place:
+        session = Session(place, placed, digest(cases), "standard", seed, budget, known)
+        _run(session, None, 0, folder, quiet=quiet)
+        results = session.results(began)
+    _tell(results, lines, report, None)
+    return _code(results)
 
 
 def seconds(text: str) -> float:

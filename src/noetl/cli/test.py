@@ -1,0 +1,93 @@
+"""`noetl test`: the cases that users keep beside their playbooks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from noetl.errors import UsageError
+
+from . import FINDINGS, OK
+
+if TYPE_CHECKING:
+    from noetl.conformance.conform import Judged
+    from noetl.conformance.testing import Tests
+
+
+def command(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH...]", help="Cases, or folders with files *.case.yaml; default this folder."),
+    ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Write what happened into the cases that fail, as what they expect.")
+    ] = False,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Run cases of your own playbooks with the outcomes that they give for tools.
+
+    A case is a YAML file *.case.yaml with a playbook (`file: pipeline.yaml`), what its tools answer (`outcomes`) and
+    what must come of it (`expect`); docs/case_format.md has all of it. For each playbook the rules that never fired
+    are told.
+
+    \b
+    Exit codes: 0 all passed, 1 not all, 2 wrong usage.
+
+    \b
+    Examples:
+      noetl test
+      noetl test pipelines/ --junit junit.xml
+      noetl test pipelines/load.case.yaml --update
+    """
+    from noetl.conformance.telling import failure
+    from noetl.conformance.testing import Tests, cases_of, unwritten, updated
+
+    from .conform import Progress
+
+    cases = cases_of(paths or [Path()])
+    if not cases:
+        raise UsageError("there are no files *.case.yaml")
+    tests = Tests()
+    progress = Progress(len(cases), shown=not quiet and sys.stderr.isatty())
+    records: list[Judged] = []
+    changed = 0
+    for one in tests.run(cases):
+        progress.show(one)
+        if update and (one.verdict != "passed" or unwritten(one.case)) and updated(one):
+            changed += 1
+            progress.clear()
+            print(f"updated {one.path}")
+        elif one.verdict != "passed":
+            progress.clear()
+            print("\n".join([*failure(one, "runtime")[:-1], f"  again     noetl test {one.path}"]), flush=True)
+        records.append(one)
+    progress.clear()
+    _tell(tests, records, changed, junit)
+    failed = sum(one.verdict != "passed" for one in records) - changed
+    raise typer.Exit(FINDINGS if failed > 0 else OK)
+
+
+def _tell(tests: Tests, records: list[Judged], changed: int, junit: Path | None) -> None:
+    from noetl.conformance.reports.junit import junit as as_junit
+    from noetl.conformance.results import Header, Results
+    from noetl.conformance.session import now
+
+    for playbook, branches in tests.branches():
+        print(f"{playbook}: {branches}")
+        for line in branches.missed():
+            print(f"  {line}")
+    if junit is not None:
+        results = Results(Header("runtime", "", "", 0, "standard", began=now()), tuple(records))
+        try:
+            junit.write_text(as_junit(results, "test"), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f'cannot write "{junit}": {error.strerror}') from error
+    passed = sum(one.verdict == "passed" for one in records)
+    more = f", {changed} updated" if changed else ""
+    print(f"{len(records)} cases, {passed} passed, {len(records) - passed - changed} failed{more}")
