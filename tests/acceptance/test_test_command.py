@@ -85,7 +85,7 @@ def test_what_has_no_outcome_fails(folder: Path) -> None:
 
 def test_an_expectation_is_written(folder: Path) -> None:
     case = folder / "many.case.yaml"
-    case.write_text(CASE[: CASE.index("expect:")] + "expect: {never: [a]}\n", encoding="utf-8")
+    case.write_text(CASE[: CASE.index("expect:")] + "expect: {status: failed, never: [a]}\n", encoding="utf-8")
     assert noetl("test", "--update", cwd=folder).returncode == 0
     case.write_text(case.read_text("utf-8").replace("[1, 2, 3]", "[1]"), encoding="utf-8")
     assert noetl("test", cwd=folder).returncode == 1

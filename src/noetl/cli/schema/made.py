@@ -30,9 +30,7 @@ SOURCES: Final[dict[str, Source]] = {
     "event": Source("NoETL event: one entry of the log of an execution", printed.event),
     "diagnostics": Source("NoETL diagnostics: what noetl lint --format json prints", printed.diagnostics),
     "case": Source("NoETL conformance case", printed.case),
-    "conform": Source(
-        "NoETL conform: what noetl conform and a program that runs cases say", printed.conform
-    ),
+    "conform": Source("NoETL conform: what noetl conform and a program that runs cases say", printed.conform),
     "outcomes": Source("NoETL outcomes: what noetl run --mock answers instead of tools", printed.outcomes),
 }
 """By name; the versions are in `noetl.schema`."""
