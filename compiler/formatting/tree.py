@@ -88,6 +88,22 @@ def leaves(tree: Tree) -> Iterator[Leaf]:
                 waiting.append(entry.key)
 
 
+def comments(tree: Tree) -> list[str]:
+    """Every comment inside a tree, in the order of the file."""
+    found: list[str] = []
+    waiting: list[Tree | list[str]] = [tree]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            found += [line for line in one if line]
+        elif isinstance(one, Branch):
+            waiting.append(one.tail)
+            for entry in reversed(one.entries):
+                after, before = (entry.beside, "") if isinstance(entry.value, Leaf) else ("", entry.beside)
+                waiting += ([after], entry.value, [*entry.above, before])
+    return found
+
+
 def copied(tree: Tree) -> Tree:
     """The same values in the same styles, without comments and anchors."""
     if isinstance(tree, Leaf):

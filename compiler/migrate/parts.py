@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from noetl.compiler.findings import Findings, quoted
 from noetl.compiler.formatting.printing import one_line, print_sheet, quote
-from noetl.compiler.formatting.tree import Branch, Entry, Leaf, Sheet, Tree
+from noetl.compiler.formatting.tree import Branch, Entry, Leaf, Sheet, Tree, comments, copied
 from noetl.diagnostics import Kind, Span
 
 from .notes import NO_FORM
@@ -77,6 +79,19 @@ def comments_of(entry: Entry) -> list[str]:
     return [*entry.above, *([entry.beside] if entry.beside else [])]
 
 
+@contextmanager
+def keeping_comments(owner: Branch) -> Iterator[None]:
+    """Whatever becomes of a map meanwhile: a comment that finds no place stands at its end."""
+    before = comments(owner)
+    yield
+    left = Counter(before) - Counter(comments(owner))
+    for comment in before:
+        if left[comment] > 0:
+            left[comment] -= 1
+            owner.tail.append(comment)
+            owner.flow = False
+
+
 @dataclass(frozen=True, slots=True)
 class Notebook:
     """Collects the notes of one file."""
@@ -92,7 +107,7 @@ class Notebook:
         key = entry.key or Leaf("-", "-")
         message = f"{quoted(key.text)} in {label} became a comment: {why}"
         self.note(NO_FORM, message, key.span, hint="say it another way, or delete the comment")
-        shown = entry.value
+        shown = copied(entry.value)
         if isinstance(shown, Leaf) and "\n" not in shown.raw:
             lines = [f"{key.text}: {shown.raw}".rstrip()]
         elif one_line(shown) is not None:

@@ -11,7 +11,7 @@ from noetl.compiler.formatting.tree import Branch, Entry, Leaf, Sheet, Tree, cop
 from noetl.diagnostics import Span
 
 from .notes import ADDED_STEP, WRITTEN_OUT
-from .parts import Notebook, item, items, mapping, maps, name_of, pair, string, word
+from .parts import Notebook, item, items, keeping_comments, mapping, maps, name_of, pair, string, word
 from .routing import step_name
 from .steps import Steps
 
@@ -27,14 +27,17 @@ METADATA: Final = frozenset({"name", "path", "version", "description", "labels",
 def rewrite(sheet: Sheet, notebook: Notebook) -> None:
     """Rewrite a playbook in place."""
     root = sheet.root
-    _write_out(root, notebook)
-    _top(root, notebook)
-    steps = Steps(notebook)
-    for task in maps(root.get("workbook")):
-        steps.task(task)
-    for step in maps(root.get("workflow")):
-        steps.step(step)
-    _complete(root, notebook)
+    with keeping_comments(root):
+        _write_out(root, notebook)
+        _top(root, notebook)
+        steps = Steps(notebook)
+        for task in maps(root.get("workbook")):
+            with keeping_comments(task):
+                steps.task(task)
+        for step in maps(root.get("workflow")):
+            with keeping_comments(step):
+                steps.step(step)
+        _complete(root, notebook)
     steps.note_results(root)
 
 

@@ -169,13 +169,14 @@ def merged_args(given: Sequence[Entry], notebook: Notebook, label: str) -> Entry
         return None
     first = pair("args", present[0].value, present[0])
     for more in present[1:]:
-        if isinstance(first.value, Branch) and isinstance(more.value, Branch) and first.value.is_map:
-            names = {name_of(e) for e in first.value.entries}
-            flow = first.value.flow and more.value.flow
-            added = [e for e in more.value.entries if name_of(e) not in names]
-            first.value = Branch([*first.value.entries, *added], True, flow, first.value.span)
+        one, other = first.value, more.value
+        if isinstance(one, Branch) and isinstance(other, Branch) and one.is_map and other.is_map:
+            names = {name_of(e) for e in one.entries}
+            added = [e for e in other.entries if name_of(e) not in names]
+            tail = [*one.tail, *other.tail]
+            first.value = Branch([*one.entries, *added], True, one.flow and other.flow, one.span, tail=tail)
             first.above = [*first.above, *comments_of(more)]
-            for again in more.value.entries:
+            for again in other.entries:
                 if name_of(again) in names:
                     first.above += notebook.as_comment(again, label, "the same arg is given twice")
         else:

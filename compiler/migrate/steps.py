@@ -67,7 +67,9 @@ class Steps:
             if name == "task" and entry is named:
                 parts.own.append(pair("name", entry.value, entry))
             elif name in ("type", "tool") and isinstance(entry.value, Leaf) and not is_null(entry.value):
-                kind = entry
+                if kind is not None:
+                    parts.loose += self._notebook.as_comment(entry, label, "the kind of its tool is given twice")
+                kind = kind or entry
             elif name in ("save", "sink"):
                 parts.sinks.append(entry)
             elif name in TASK_KEYS:
@@ -83,7 +85,7 @@ class Steps:
         """A step, changed in place."""
         name = string(step.get("step")) or "?"
         label = f"step {quoted(name)}"
-        parts, kind = self._sorted(step)
+        parts, kind = self._sorted(step, label)
         iterator: str | None = None
         loop = next((e for e in parts.own if name_of(e) == "loop"), None)
         if kind is not None and string(kind.value) == _ITERATOR:
@@ -97,7 +99,7 @@ class Steps:
         self._route(step, parts, label, iterator)
         self._finish(step, parts, label)
 
-    def _sorted(self, step: Branch) -> tuple[_Parts, Entry | None]:
+    def _sorted(self, step: Branch, label: str) -> tuple[_Parts, Entry | None]:
         """The entries of a step by what they are, and the one that names the kind of its tool."""
         parts = _Parts()
         kind: Entry | None = None
@@ -105,9 +107,12 @@ class Steps:
         for entry in step.entries:
             name = name_of(entry)
             if name in ("type", "tool") and isinstance(entry.value, Leaf) and not is_null(entry.value):
-                if kind is not None or entry.value.text in _MARKERS:
+                if entry.value.text in _MARKERS:
                     parts.loose += comments_of(entry)
-                kind = kind or (entry if entry.value.text not in _MARKERS else None)
+                elif kind is not None:
+                    parts.loose += self._notebook.as_comment(entry, label, "the kind of its tool is given twice")
+                else:
+                    kind = entry
             elif name in ("save", "sink"):
                 parts.sinks.append(entry)
             elif name in _ROUTING:
@@ -121,22 +126,11 @@ class Steps:
     def _make_tool(self, parts: _Parts, kind: Entry | None, label: str, *, step: bool) -> None:
         """The tool of v1's fields, its sink and retry taken out of them."""
         inner = next((e for e in parts.own if name_of(e) == "tool"), None)
-        if kind is None and inner is not None and isinstance(inner.value, Branch):
-            self._spell_kind(inner.value)
-            found = inner.value.entry("kind")
-            for name in ("save", "sink"):
-                beside = inner.value.entry(name)
-                if beside is not None:
-                    inner.value.entries.remove(beside)
-                    parts.sinks.append(beside)
-            if found is None or not parts.fields or not isinstance(found.value, Leaf):
-                return
-            made, own, loose = self._tools.tool(found.value, Entry(found.value), parts.fields, label, step=step)
-            if isinstance(made.value, Branch):
-                inner.value = Branch([*inner.value.entries, *made.value.entries[1:]], span=inner.value.span)
-            parts.own += own
-            parts.loose += loose
-        elif kind is not None and isinstance(kind.value, Leaf):
+        if inner is not None and kind is not None:
+            parts.loose += self._notebook.as_comment(kind, label, "the kind of its tool is given twice")
+        if inner is not None and isinstance(inner.value, Branch):
+            self._beside(parts, inner, inner.value, label, step=step)
+        elif kind is not None and inner is None and isinstance(kind.value, Leaf):
             retry = next((e for e in parts.fields if name_of(e) == "retry"), None)
             if retry is not None and step:
                 parts.fields.remove(retry)
@@ -144,13 +138,41 @@ class Steps:
             made, own, loose = self._tools.tool(kind.value, kind, parts.fields, label, step=step)
             parts.own += [made, *own]
             parts.loose += loose
-        else:
-            for entry in parts.fields:
-                renamed = step and name_of(entry) in ARGS and not any(name_of(e) == "args" for e in parts.own)
-                if renamed:
-                    parts.own.append(pair("args", entry.value, entry))
-                else:
-                    parts.loose += self._notebook.as_comment(entry, label, "there is no tool that it could belong to")
+            parts.fields = []
+        for entry in parts.fields:  # what has found no tool
+            if step and name_of(entry) in ARGS and not any(name_of(e) == "args" for e in parts.own):
+                parts.own.append(pair("args", entry.value, entry))
+            else:
+                parts.loose += self._notebook.as_comment(entry, label, "there is no tool that it could belong to")
+        parts.fields = []
+
+    def _beside(self, parts: _Parts, inner: Entry, tool: Branch, label: str, *, step: bool) -> None:
+        """A tool that is a mapping already: what stands beside it goes into it, its own sink out of it."""
+        self._spell_kind(tool)
+        for name in ("save", "sink"):
+            sink = tool.entry(name)
+            if sink is not None:
+                tool.entries.remove(sink)
+                parts.sinks.append(sink)
+        found = tool.get("kind")
+        if not parts.fields or not isinstance(found, Leaf) or not tool.is_map:
+            return
+        made, own, loose = self._tools.tool(found, Entry(found), parts.fields, label, step=step)
+        given = {name_of(e) for e in tool.entries}
+        for entry in made.value.entries if isinstance(made.value, Branch) else ():
+            if name_of(entry) not in given:
+                tool.entries.append(entry)
+            elif name_of(entry) != "kind":
+                parts.loose += self._notebook.as_comment(entry, label, '"tool" has it already')
+        tool.flow = False
+        inner.value = tool
+        taken = {name_of(e) for e in parts.own}
+        for entry in own:
+            if name_of(entry) in taken:
+                parts.loose += self._notebook.as_comment(entry, label, "the step has them already")
+            else:
+                parts.own.append(entry)
+        parts.loose += loose
         parts.fields = []
 
     def _spell_kind(self, tool: Branch) -> None:
@@ -254,7 +276,7 @@ class Steps:
             return
         span = default[0].value.span
         like = entry if entry is not None and not choice else None
-        if len(default) == 1 and isinstance(default[0].value, Leaf) and not default[0].above and like is not None:
+        if like is not None and isinstance(like.value, Leaf):
             parts.own.append(pair("next", like.value, like))
             return
         flow = like is not None and isinstance(like.value, Branch) and like.value.flow

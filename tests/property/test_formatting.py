@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from noetl.compiler import source
 from noetl.compiler.formatting import format_source
 from noetl.compiler.formatting.reading import lines_of, read
-from noetl.compiler.formatting.tree import Branch, Tree
+from noetl.compiler.formatting.tree import comments
 from noetl.compiler.frontend import compile_source
 from noetl.conformance.authoring import Document
 from noetl.conformance.strategies import clean_documents
@@ -28,16 +28,7 @@ def comments_of(text: str) -> Counter[str]:
     """Every comment of a text, as the tree has it."""
     sheet, _ = read(lines_of(text.removeprefix("\ufeff")), "p.yaml")
     assert sheet is not None
-    found: Counter[str] = Counter(line for line in sheet.head if line.startswith("#"))
-    waiting: list[Tree] = [sheet.root]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, Branch):
-            found.update(line for line in one.tail if line)
-            for entry in one.entries:
-                found.update(line for line in (*entry.above, entry.beside) if line)
-                waiting.append(entry.value)
-    return found
+    return Counter((*(line for line in sheet.head if line.startswith("#")), *comments(sheet.root)))
 
 
 def written_comments(text: str) -> int:
