@@ -305,6 +305,169 @@ SHAPES = (
         states={"end": "skipped", "c": "failed"},
     ),
 )
+REGIONS = (
+    Case(
+        "a_cycle_is_like_a_step",
+        f"""
+  - step: start
+    next: [count, other]
+  - step: count
+    case:
+      - when: "{{{{ event.name == 'step.exit' and (ctx.n | default(0)) < 3 }}}}"
+        then: {{set: {{n: "{{{{ (ctx.n | default(0)) + 1 }}}}"}}, next: count}}
+      - when: "{{{{ event.name == 'step.exit' and workload.n == 1 }}}}"
+        then: {{next: after}}
+    next: [end]
+  - step: after
+    {BROKEN}
+    next: [end]
+  - step: other
+    next: [last]
+  - step: last
+    join: all
+  - step: end
+""",
+        "failed",
+        "start count count count count after other last",
+        states={"count": "success", "count.next.0": "skipped", "after": "failed", "end": "upstream_failed"},
+    ),
+    Case(
+        "a_cycle_that_fails",
+        f"""
+  - step: start
+    next: [count, other]
+  - step: count
+    {BROKEN}
+    case:
+      - when: "{{{{ event.name == 'call.error' and (ctx.n | default(0)) < 2 }}}}"
+        then: {{set: {{n: "{{{{ (ctx.n | default(0)) + 1 }}}}"}}, next: count}}
+    next: [end]
+  - step: other
+    next: [end]
+  - step: end
+""",
+        "failed",
+        "start count count count other",
+        states={"count": "failed", "other": "success", "end": "upstream_failed"},
+    ),
+    Case(
+        "a_loop_that_fails_and_leaves_tokens",
+        """
+  - step: start
+    next: [all]
+  - step: all
+    loop: {in: [1, 2, 3], iterator: item}
+    case:
+      - when: "{{ event.name == 'step.exit' and item < 3 }}"
+        then: {next: [{step: one, args: {item: "{{ item }}"}}]}
+      - when: "{{ event.name == 'step.exit' and item == 3 }}"
+        then: {fail: {message: "three"}}
+  - step: one
+    next: [two]
+  - step: two
+    next: [end]
+  - step: end
+""",
+        "failed",
+        "start all one two one two",
+        states={"all.region": "success", "all.region.two.next.0": "success", "end": "skipped"},
+    ),
+    Case(
+        "tokens_of_iterations_meet",
+        """
+  - step: start
+    next: [all, late]
+  - step: all
+    loop: {in: [1, 2, 3], iterator: item, mode: parallel}
+    case:
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {collect: {from: item, into: seen}, next: end}
+  - step: late
+    case:
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {collect: {from: "'late'", into: seen}, next: end}
+  - step: end
+    case:
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {result: {from: "ctx.seen"}}
+""",
+        "completed",
+        "start all late end",
+        output=[1, 2, 3, "late"],
+        states={"all": "success", "all.rule0.0": "success", "end": "success"},
+    ),
+    Case(
+        "a_failed_branch_poisons_only_joins_of_a_region",
+        f"""
+  - step: start
+    next: [a, b]
+  - step: a
+    {BROKEN}
+    next: [v]
+  - step: b
+    next: [v]
+  - step: v
+    next: [w]
+  - step: w
+    join: all
+    case:
+      - when: "{{{{ event.name == 'step.exit' and workload.n == 2 }}}}"
+        then: {{next: v}}
+    next: [end]
+  - step: end
+""",
+        "failed",
+        "start a b v",
+        states={"a": "failed", "v.region": "success", "end": "skipped"},
+    ),
+    Case(
+        "no_token_comes_to_a_region_below_a_failed_one",
+        f"""
+  - step: start
+    next: [a, b, c]
+  - step: a
+    {BROKEN}
+    next: [w]
+  - step: b
+    next: [w]
+  - step: w
+    join: all
+    case:
+      - when: "{{{{ event.name == 'step.exit' and workload.n == 2 }}}}"
+        then: {{next: w}}
+    next: [end]
+  - step: c
+    next: [end]
+  - step: end
+""",
+        "failed",
+        "start a b c",
+        states={"a": "failed", "w": "skipped", "c": "success", "end": "skipped"},
+    ),
+    Case(
+        "more_tokens_than_copies",
+        """
+  - step: start
+    next: [a, a, a]
+  - step: a
+    next: [b, b, b]
+  - step: b
+    next: [c, c]
+  - step: c
+    case:
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {collect: {from: "1", into: seen}, next: end}
+  - step: end
+    case:
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {result: {from: "ctx.seen | sum"}}
+""",
+        "completed",
+        " ".join(["start", *["a", *["b", "c", "c"] * 3] * 3, "end"]),
+        output=18,
+        states={"b.copy9": "success", "c": "success", "end": "success"},
+    ),
+)
 DATA = (
     Case(
         "the_payload_is_merged_into_the_workload",

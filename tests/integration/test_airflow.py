@@ -23,10 +23,10 @@ from noetl.runtime.tools import ToolBox
 from noetl.targets.airflow import TARGET
 from noetl.targets.base import Compiled, Source
 
-from .airflow_cases import DATA, SHAPES, Case
+from .airflow_cases import DATA, REGIONS, SHAPES, Case
 
 CACHE = Path(__file__).parents[2] / ".cache"
-CASES = {case.name: case for case in (*SHAPES, *DATA)}
+CASES = {case.name: case for case in (*SHAPES, *REGIONS, *DATA)}
 
 
 def compiled(case: Case) -> Compiled:
