@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from . import ir
 from .nodes import Scalar
@@ -14,8 +13,7 @@ _ALWAYS: Final = ir.RESERVED | {"steps", "input_data", "context"}
 """Names that code may get whatever the args are: the roots, and all args or all roots."""
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """The names that a call gives."""
 
     args: frozenset[str]
@@ -30,8 +28,7 @@ class Given:
         return name in self.args or name in self.names or name == self.iterator
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """A step that calls a tool, by itself or by the name of a workbook task."""
 
     step: ir.Step

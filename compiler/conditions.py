@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from jinja2 import nodes
 
@@ -18,8 +17,7 @@ _TRUE_OR_FALSE: Final = (nodes.Compare, nodes.Test, nodes.Not)
 """Their value is a boolean, so that their truth as an operand is their truth as a whole `when` (TPL-5)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conjunct:
+class Conjunct(NamedTuple):
     """One of the expressions that `and` joins."""
 
     node: nodes.Expr

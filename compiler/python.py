@@ -14,7 +14,7 @@ from . import ir
 from .expr import analysis
 from .nodes import Scalar
 from .parts import overrides_of_step, tools_of_step, tools_of_task
-from .signature import Parameter, Signature, signature, statements
+from .signature import Signature, signature, statements
 
 _TEMPLATE: Final = re.compile(r"\{\{(.+?)\}\}")
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
@@ -90,10 +90,10 @@ class Code:
         """The signature of `main`; None of bare code, and of code that does not compile."""
         return None if self.tree is None or self.problem is not None else signature(self.tree)
 
-    def place(self, parameter: Parameter) -> tuple[int, int]:
+    def place(self, main: Signature, parameter: str) -> tuple[int, int]:
         """Where a parameter of `main` stands in the text."""
-        start = self._offset(parameter.line, parameter.column)
-        return start, start + len(parameter.name)
+        start = self._offset(*main.places[parameter])
+        return start, start + len(parameter)
 
     def _offset(self, line: int, column: int) -> int:
         """A place of the syntax tree, which counts bytes in a line, as an offset in the text."""

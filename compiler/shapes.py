@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from types import MappingProxyType
+from typing import Final, NamedTuple, TypeAlias
 
 from .expr.scan import Path
 
@@ -13,20 +13,18 @@ Shape: TypeAlias = "Map | None"
 """A map of known keys; None for a value without parts, such as a number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+class Map(NamedTuple):
     """A map with these keys and no others; a key without a shape of its own may hold anything."""
 
     keys: frozenset[str]
-    parts: Mapping[str, Shape] = field(default_factory=dict)
+    parts: Mapping[str, Shape] = MappingProxyType({})
     more: re.Pattern[str] | None = None
     """What other keys look like."""
     open: bool = False
     """Whether any other key may be found too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lacking:
+class Lacking(NamedTuple):
     """The first part of a path that is not there, and the keys that are; None where the value has no parts."""
 
     depth: int

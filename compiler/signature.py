@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
 
 MAIN: Final = "main"
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One parameter of `main`."""
 
     name: str
     positional_only: bool
     required: bool
-    line: int = field(default=0, compare=False)
-    """Where it stands in the code, from 1; as Python counts, the column is in bytes from 0."""
-    column: int = field(default=0, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """The parameters of `main`."""
 
     parameters: tuple[Parameter, ...]
+    places: Mapping[str, tuple[int, int]]
+    """Where each name stands in the code: its line from 1, and as Python counts its column, in bytes from 0."""
     takes_any: bool
     """Whether it has `**kwargs`."""
 
@@ -37,7 +33,8 @@ def signature(tree: ast.Module) -> Signature | None:
     if not mains:
         return None
     arguments = max(mains, key=lambda main: main.lineno).args
-    return Signature(tuple(_parameters(arguments)), arguments.kwarg is not None)
+    places = {found.arg: (found.lineno, found.col_offset) for found in _all(arguments)}
+    return Signature(tuple(_parameters(arguments)), places, arguments.kwarg is not None)
 
 
 def statements(tree: ast.AST) -> Iterator[ast.stmt]:
@@ -51,14 +48,14 @@ def statements(tree: ast.AST) -> Iterator[ast.stmt]:
                 waiting.append(node)
 
 
+def _all(arguments: ast.arguments) -> list[ast.arg]:
+    return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+
+
 def _parameters(arguments: ast.arguments) -> Iterator[Parameter]:
     positional = [*arguments.posonlyargs, *arguments.args]
     first_default = len(positional) - len(arguments.defaults)
     for index, argument in enumerate(positional):
-        yield _parameter(argument, index < len(arguments.posonlyargs), index < first_default)
+        yield Parameter(argument.arg, index < len(arguments.posonlyargs), index < first_default)
     for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        yield _parameter(argument, False, default is None)
-
-
-def _parameter(argument: ast.arg, positional_only: bool, required: bool) -> Parameter:
-    return Parameter(argument.arg, positional_only, required, argument.lineno, argument.col_offset)
+        yield Parameter(argument.arg, positional_only=False, required=default is None)

@@ -14,12 +14,11 @@ KIND = kind("NTL412", "branches-meet-without-join", Severity.WARNING, "branches 
 def check(playbook: Checked) -> Iterator[Diagnostic]:
     """At the name of the step. One that says `join: each` means it."""
     facts = playbook.facts
-    meetings = {meeting.step: meeting for meeting in facts.multiplicity.meetings}
     for spec, step in playbook.steps():
-        meeting = meetings.get(step.name)
-        if meeting is None or not playbook.flows or spec.join is not None:
+        fork = facts.multiplicity.meetings.get(step.name)
+        if fork is None or not playbook.flows or spec.join is not None:
             continue
-        source, rule = meeting.fork
+        source, rule = fork
         edge = next(edge for edge in facts.graph.leaving[source] if edge.rule == rule)
         message = (
             f"branches that step {quoted(source)} starts side by side meet at {of_step(step)}, which runs for each"

@@ -39,7 +39,7 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
 
 def _closed(facts: Facts, members: tuple[str, ...]) -> frozenset[str]:
     """The largest set of steps of which each run leads on to one of them: what is left when no more drops out."""
-    left = {name for name in members if not facts.routes.of[name].may_stop}
+    left = {name for name in members if not facts.routes[name].may_stop}
     waiting = [name for name in members if name not in left]
     leading = {name: [edge.source for edge in facts.graph.arriving[name] if edge.source in left] for name in members}
     candidates = set(left)
@@ -52,5 +52,5 @@ def _closed(facts: Facts, members: tuple[str, ...]) -> frozenset[str]:
 
 
 def _stays(facts: Facts, name: str, left: set[str]) -> bool:
-    ways = facts.routes.of[name].ways
+    ways = facts.routes[name].ways
     return bool(ways) and all(any(target in left for target in way) for way in ways)

@@ -27,8 +27,8 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
     for step in playbook.workflow.steps:
         if step.loop is not None or step.tool is None or not playbook.flows:
             continue
-        firings = playbook.facts.firings.of[step.span]
-        settled = playbook.facts.routes.of[step.name].settled_by_call
+        firings = playbook.facts.firings[step.span]
+        settled = playbook.facts.routes[step.name].settled_by_call
         for firing in firings:
             control = firing.rule.control
             if firing.may != {_EXIT} or firing.behind or not isinstance(control, ir.Next):

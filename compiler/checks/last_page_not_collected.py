@@ -30,7 +30,7 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
         writing = Counter(name for rule in step.rules for name in _written(rule))
         if step.vars is not None:
             writing.update(name for name, _ in step.vars.entries)
-        for firing in playbook.facts.firings.of[step.span]:
+        for firing in playbook.facts.firings[step.span]:
             paging = isinstance(firing.rule.control, ir.Call | ir.Page)
             if not paging or _WORKED not in firing.may or _WORKED in firing.sure or firing.behind:
                 continue

@@ -31,7 +31,7 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
         missing = [p for p in code.main.parameters if p.required and not caller.given.has(p.name)]
         others = caller.given.args - {parameter.name for parameter in code.main.parameters}
         for parameter in missing:
-            place = scalar.place(*code.place(parameter))
+            place = scalar.place(*code.place(code.main, parameter.name))
             near = closest(parameter.name, others)
             if place not in seen and (len(missing) > 1 or near is not None):
                 seen.add(place)

@@ -20,7 +20,7 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
     for spec, step in playbook.steps():
         if playbook.lost_tool(step) or step.name not in playbook.facts.reach.from_start:
             continue
-        for rule, firing in zip(spec.case or (), playbook.facts.firings.of[step.span], strict=True):
+        for rule, firing in zip(spec.case or (), playbook.facts.firings[step.span], strict=True):
             if not firing.may and _is_readable(rule, firing.rule):
                 why, hint = _why(step, firing.rule)
                 yield playbook.found(

@@ -16,7 +16,7 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
         if playbook.lost_tool(step):
             continue
         rules = spec.case or ()
-        for rule, firing in zip(rules, playbook.facts.firings.of[step.span], strict=True):
+        for rule, firing in zip(rules, playbook.facts.firings[step.span], strict=True):
             if not firing.behind or playbook.broken(firing.rule, *firing.behind):
                 continue
             first = [rules[other.index].when.span for other in firing.behind]

@@ -22,7 +22,7 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
     for spec, step in playbook.steps():
         if step.loop is not None or step.next is not None or not playbook.flows:
             continue
-        firings = [firing for firing in playbook.facts.firings.of[step.span] if firing.may and not firing.behind]
+        firings = [firing for firing in playbook.facts.firings[step.span] if firing.may and not firing.behind]
         leading = [firing for firing in firings if isinstance(firing.rule.control, ir.Next)]
         if not any(firing.rule.control.edges for firing in leading if isinstance(firing.rule.control, ir.Next)):
             continue

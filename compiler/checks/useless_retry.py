@@ -25,7 +25,7 @@ _STATUS: Final = frozenset(
 def check(playbook: Checked) -> Iterator[Diagnostic]:
     """At the `retry`; where the number of attempts is to blame, at that."""
     for step in playbook.workflow.steps:
-        for firing in playbook.facts.firings.of[step.span]:
+        for firing in playbook.facts.firings[step.span]:
             retry = firing.rule.control
             if not isinstance(retry, ir.Retry) or not firing.may or firing.behind or playbook.broken(firing.rule):
                 continue

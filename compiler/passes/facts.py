@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from noetl.compiler import ir
 from noetl.compiler.expr.scan import ExpressionError, Path, Read
 from noetl.diagnostics import Span
 
-from .threads import Thread
+from .threads import Fork, Thread
 
 Part: TypeAlias = Literal["workload", "task", "args", "tool", "loop", "when", "action", "edge", "vars", "sink"]
 """Where a template stands: in the workload, a workbook task, or a part of a step."""
@@ -123,15 +123,6 @@ class Exits:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Meeting:
-    """A step that two tokens of one fork can reach, each of which makes a run of its own (STP-1)."""
-
-    step: str
-    fork: tuple[str, int | None]
-    """The step that forks, and the index of the rule whose `next` it is."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Multiplicity:
     """How many runs of each step one execution can have at most: an upper bound, never too small."""
 
@@ -139,8 +130,8 @@ class Multiplicity:
     """`several` is bounded by the graph, `unbounded` depends on data: a cycle, or a `next` in a loop's iterations."""
     threads: Mapping[str, Thread] = field(default_factory=dict)
     """The thread of the tokens that leave each step which `start` reaches."""
-    meetings: tuple[Meeting, ...] = ()
-    """In the order of the document."""
+    meetings: Mapping[str, Fork] = field(default_factory=dict)
+    """The steps that two tokens of one fork can reach, each of which makes a run of its own (STP-1)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,8 +186,7 @@ class Errors:
     """The steps whose runs can start with `error` bound."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Firing:
+class Firing(NamedTuple):
     """When one rule can fire. A moment is an event with the outcome of the call before it."""
 
     rule: ir.Rule
@@ -208,16 +198,7 @@ class Firing:
     """Earlier rules of which one fires wherever this one could; none where it can come to its turn."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Firings:
-    """The rules of each step, in order, and what can be said of them without data (RUL-1 to RUL-4)."""
-
-    of: Mapping[Span, tuple[Firing, ...]] = field(default_factory=dict)
-    """By the span of the step's name."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Route:
+class Route(NamedTuple):
     """Where the runs of one step can go, the conditions of its rules folded."""
 
     ways: tuple[tuple[str, ...], ...]
@@ -228,15 +209,7 @@ class Route:
     """Whether each call that works fixes the run's transitions, makes another call or ends the run."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Routes:
-    """The route of each step."""
-
-    of: Mapping[str, Route] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class OutcomeRead:
+class OutcomeRead(NamedTuple):
     """A read of what a step's tool or loop gave: of `response` and the like there, or of its result elsewhere."""
 
     site: Site
@@ -263,6 +236,8 @@ class Facts:
     sites: tuple[Site, ...] = ()
     names: Names = field(default_factory=Names)
     errors: Errors = field(default_factory=Errors)
-    firings: Firings = field(default_factory=Firings)
-    routes: Routes = field(default_factory=Routes)
+    firings: Mapping[Span, tuple[Firing, ...]] = field(default_factory=dict)
+    """The rules of each step, in order, by the span of its name, and what can be said of them without data."""
+    routes: Mapping[str, Route] = field(default_factory=dict)
+    """Where the runs of each step can go."""
     outcomes: tuple[OutcomeRead, ...] = ()

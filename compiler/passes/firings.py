@@ -9,7 +9,7 @@ from noetl.compiler import ir
 from noetl.compiler.conditions import implies
 from noetl.compiler.rules import firings as rule_firings
 
-from .facts import Facts, Firing, Firings, Moment
+from .facts import Facts, Firing, Moment
 
 _LOOKED_AT: Final = 50
 """Of the rules of a step, so many are compared with each later one."""
@@ -18,7 +18,7 @@ _LOOKED_AT: Final = 50
 def firings(workflow: ir.Workflow, facts: Facts) -> Facts:
     """The moments of every rule of every step, and the rules that stand before it."""
     found = {step.span: _of_step(step, step.name in facts.errors.inherited) for step in workflow.steps}
-    return replace(facts, firings=Firings(found))
+    return replace(facts, firings=found)
 
 
 def _of_step(step: ir.Step, inherits: bool) -> tuple[Firing, ...]:

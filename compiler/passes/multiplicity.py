@@ -8,8 +8,8 @@ from typing import Final
 
 from noetl.compiler import ir
 
-from .facts import Exit, Facts, Meeting, Multiplicity, Tokens
-from .threads import Thread, Threads, both_alive, common, ordered
+from .facts import Exit, Facts, Multiplicity, Tokens
+from .threads import Fork, Thread, Threads, both_alive, common, ordered
 
 _ORDER: Final[tuple[Tokens, ...]] = ("none", "one", "several", "unbounded")
 
@@ -17,10 +17,7 @@ _ORDER: Final[tuple[Tokens, ...]] = ("none", "one", "several", "unbounded")
 def multiplicity(_workflow: ir.Workflow, facts: Facts) -> Facts:
     """Bounds for all steps, in one walk from sources to targets."""
     count = _Count(facts)
-    runs = count.runs()
-    order = {name: place for place, name in enumerate(facts.graph.steps)}
-    meetings = tuple(sorted(count.meetings, key=lambda meeting: order[meeting.step]))
-    return replace(facts, multiplicity=Multiplicity(runs, count.threads(), meetings))
+    return replace(facts, multiplicity=Multiplicity(count.runs(), count.threads(), count.meetings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ class _Count:
         self._threads = Threads()
         self._at: dict[str, _Flow] = {}
         """What leaves each step by an exit with one edge that is taken once."""
-        self.meetings: list[Meeting] = []
+        self.meetings: dict[str, Fork] = {}
 
     def threads(self) -> dict[str, Thread]:
         """The thread of what leaves each step."""
@@ -107,7 +104,7 @@ class _Count:
         }
         fork = self._threads.fork(set(arriving.values()))
         if fork is not None:
-            self.meetings.append(Meeting(name, fork))
+            self.meetings[name] = fork
 
     def _keeps(self, group: tuple[str, ...], component: int) -> bool:
         """Whether no run of the component's steps sends more than one token on inside it, or one inside and others

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from noetl.compiler import ir
 
-from .facts import Facts, Firing, Moment, Route, Routes
+from .facts import Facts, Firing, Moment, Route
 
 
 def routes(workflow: ir.Workflow, facts: Facts) -> Facts:
@@ -14,16 +14,16 @@ def routes(workflow: ir.Workflow, facts: Facts) -> Facts:
     found: dict[str, Route] = {}
     for step in workflow.steps:
         if step.name not in found:
-            found[step.name] = _Walk(step, facts.firings.of[step.span]).route()
-    return replace(facts, routes=Routes(found))
+            found[step.name] = _Walk(step, facts.firings[step.span]).route()
+    return replace(facts, routes=found)
 
 
-@dataclass(slots=True)
 class _Walk:
-    step: ir.Step
-    firings: tuple[Firing, ...]
-    ways: list[tuple[str, ...]] = field(default_factory=list)
-    may_stop: bool = False
+    def __init__(self, step: ir.Step, firings: tuple[Firing, ...]) -> None:
+        self.step = step
+        self.firings = firings
+        self.ways: list[tuple[str, ...]] = []
+        self.may_stop = False
 
     def route(self) -> Route:
         """Follow a run whose call works from event to event; of runs whose call fails, only what they take counts."""

@@ -158,7 +158,7 @@ def test_what_is_said_never_to_fire_never_does(playbook: Playbook, seed: int) ->
     heard, execution = run(compiled, drawn.script, chance)
     for code in ("NTL405", "NTL406"):
         assert [rule.index for step, rule in rules_at(compiled, code) if heard.fired[step, rule.index]] == [], code
-    for step, firings in ((step, compiled.facts.firings.of[step.span]) for step in _steps(compiled)):
+    for step, firings in ((step, compiled.facts.firings[step.span]) for step in _steps(compiled)):
         for firing in firings:
             events = {event for name, index, event in heard.at if (name, index) == (step.name, firing.rule.index)}
             assert events <= {event for event, _ in firing.may}, (step.name, firing.rule.index)

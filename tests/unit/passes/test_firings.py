@@ -23,7 +23,7 @@ workflow:
 
 def firings(loop: str = "desc: none") -> tuple[Firing, ...]:
     facts = facts_of(RULES.format(loop=loop))
-    return facts.firings.of[facts.graph.steps["start"].span]
+    return facts.firings[facts.graph.steps["start"].span]
 
 
 def test_the_moments_of_a_rule() -> None:
@@ -65,6 +65,6 @@ def test_a_step_without_a_tool_may_have_an_error_that_was_brought() -> None:
               - {when: "{{ error is defined }}", then: {log: b}}
         """
     )
-    found = facts.firings.of[facts.graph.steps["handler"].span]
+    found = facts.firings[facts.graph.steps["handler"].span]
     assert [sorted(f.may) for f in found] == [[("step.enter", "none")], [("step.exit", "worked")]]
     assert [sorted(f.sure) for f in found] == [[], []]

@@ -149,5 +149,5 @@ def test_a_handler_that_every_step_of_a_long_chain_of_forks_can_reach() -> None:
 
 def test_where_the_branches_of_a_fork_meet() -> None:
     facts = facts_of_graph({"start": ["a", "b"], "a": ["c", "d"], "b": ["c"], "c": ["d", "d"], "d": ["e"], "e": []})
-    assert [(m.step, m.fork) for m in facts.multiplicity.meetings] == [("c", ("start", None))]
-    assert facts_of_graph({"start": ["a", "a"], "a": ["b"], "b": []}).multiplicity.meetings == ()
+    assert facts.multiplicity.meetings == {"c": ("start", None)}
+    assert facts_of_graph({"start": ["a", "a"], "a": ["b"], "b": []}).multiplicity.meetings == {}

@@ -9,7 +9,7 @@ from .build import facts_of
 
 def route(body: str, structural: str = "") -> tuple[list[str], bool, bool]:
     text = f"workflow:\n  - step: start\n{body}{structural}  - step: a\n  - step: b\n  - step: c\n"
-    found: Route = facts_of(text).routes.of["start"]
+    found: Route = facts_of(text).routes["start"]
     return ["+".join(way) for way in found.ways], found.may_stop, found.settled_by_call
 
 
