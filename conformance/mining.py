@@ -13,6 +13,7 @@ from noetl.compiler import ir
 from noetl.compiler.expr import examine
 from noetl.compiler.expr.analysis import OUTCOME_ROOTS
 from noetl.compiler.ir import Json
+from noetl.compiler.parts import tools_of_step
 
 Path: TypeAlias = "tuple[str | int, ...]"
 Pool: TypeAlias = "dict[Path, list[Json]]"
@@ -33,11 +34,22 @@ class Mined:
     """By step."""
     errors: Pool = field(default_factory=dict)
     workload: Pool = field(default_factory=dict)
+    calls: bool = False
+    """Whether it calls other playbooks: outcomes are then the same for all steps, as only places tell them apart."""
+
+    def all_responses(self) -> Pool:
+        """What is read of the responses of any step."""
+        found: Pool = {}
+        for pool in self.responses.values():
+            for path, values in pool.items():
+                found.setdefault(path, []).extend(values)
+        return found
 
 
 def mine(workflow: ir.Workflow) -> Mined:
     """Go through every expression of a playbook."""
-    found = Mined({step.name: {} for step in workflow.steps})
+    kinds = {tool.kind for step in workflow.steps for tool in tools_of_step(step)}
+    found = Mined({step.name: {} for step in workflow.steps}, calls="playbook" in kinds)
     for step in workflow.steps:
         for source, template in _sources(step):
             _note(found, step.name, source, template)

@@ -125,10 +125,10 @@ class _Trial:
 
     def outcome(self, request: ToolCall) -> Outcome:
         """What an attempt comes to."""
-        place = f"{request.step}:{request.place}"
+        place = str(request.place)
         many = request.place.call > _CALLS or request.place.iteration > _CALLS
         fails = not many and self._draw("fails", place) % 8 < self._failing
-        pool = self._mined.responses.get(request.step, {})
+        pool = self._mined.all_responses() if self._mined.calls else self._mined.responses[request.step]
         if fails:
             return self._failure(request, place)
         response = self._response({} if many else pool, place)

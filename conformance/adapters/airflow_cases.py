@@ -10,14 +10,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from noetl.compiler import ir
 from noetl.compiler.frontend import compile_source
 from noetl.compiler.ir import Json
 from noetl.diagnostics import Diagnostic
-from noetl.errors import UnsupportedByTarget
+from noetl.errors import UnsupportedByTarget, UsageError
 from noetl.runtime.credentials import variable
+from noetl.runtime.library import FolderLibrary
 from noetl.runtime.replay import VARIABLE
 from noetl.targets.airflow import TARGET
 from noetl.targets.base import Capability, Source
+from noetl.targets.children import shipped
 
 from ..case import Case
 from ..deviations import Deviation, kept_for
@@ -85,7 +88,7 @@ def _made(number: int, case: Case, probe: str, folder: Path) -> AirflowCase | Se
     if not compilation.ok or compilation.workflow is None:
         return compilation.diagnostics
     try:
-        made = TARGET.compile(Source(case.path, compilation.text, compilation.workflow))
+        made = TARGET.compile(_source(case, compilation.workflow, compilation.text, folder / str(number), probe))
     except UnsupportedByTarget as refused:
         return refused.diagnostics
     identity = f"case_{number}"
@@ -99,8 +102,23 @@ def _made(number: int, case: Case, probe: str, folder: Path) -> AirflowCase | Se
     }
     env |= {**case.env, "NOETL_ALLOW_ENV": ",".join(case.env)}
     if case.outcomes is not None:
-        env[VARIABLE] = str(_kept(case, folder / f"{number}.json"))
-    return AirflowCase(identity, content, {"noetl_payload": json.dumps({**case.payload, "probe": probe})}, env)
+        try:
+            env[VARIABLE] = str(_kept(case, folder / f"{number}.json"))
+        except UsageError as ambiguous:
+            return Broken(str(ambiguous))
+    conf: dict[str, Json] = {"noetl_payload": json.dumps({**case.payload, "probe": probe})}
+    return AirflowCase(identity, content, conf, env, case.beside(probe) if case.files else {})
+
+
+def _source(case: Case, workflow: ir.Workflow, text: str, folder: Path, probe: str) -> Source:
+    """The playbook with those that it calls: all there are where it names them by a template."""
+    for name, beside in case.beside(probe).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(beside, encoding="utf-8")
+    library = FolderLibrary([folder])
+    found = shipped(workflow, case.path, library.find)
+    texts = library.texts() if found.templated else found.texts
+    return Source(case.path, text, workflow, texts, all_playbooks=True)
 
 
 def _kept(case: Case, file: Path) -> Path:

@@ -21,7 +21,7 @@ from noetl.runtime.embedded import execute, silent
 from noetl.runtime.engine import Execution
 from noetl.runtime.events import Event, Listener
 from noetl.runtime.library import FolderLibrary
-from noetl.runtime.mock import Mocked, OutcomeFile, Outcomes
+from noetl.runtime.mock import THROUGH, Mocked, OutcomeFile, Outcomes
 from noetl.runtime.ports import Outcome, ToolCall, ToolRunner
 from noetl.runtime.scope import ExecutionInfo
 from noetl.runtime.tools import ToolBox
@@ -72,15 +72,23 @@ class Watch:
     tools: Wrap = unwrapped
     """What stands between the playbook and its tools."""
     outcomes: dict[str, dict[str, Json]] = field(default_factory=dict)
-    """What the calls of the main playbook were answered, by place."""
+    """What calls were answered, by place; those of sub-playbooks, too."""
+    ambiguous: set[str] = field(default_factory=set)
+    """Places at which calls of several executions were answered differently."""
     kinds: set[str] = field(default_factory=set)
     """The kinds of the tools that were called."""
 
 
 def recorded(case: Case) -> tuple[dict[str, dict[str, Json]], frozenset[str]]:
-    """What the calls of a case come to, by place, and the kinds of the tools: what `NOETL_REPLAY` takes."""
+    """What the calls of a case come to, by place, and the kinds of the tools: what `NOETL_REPLAY` takes.
+
+    UsageError for a case whose sub-playbooks are answered differently at the same place.
+    """
     watch = Watch()
     observe(case, watch)
+    if watch.ambiguous:
+        where = ", ".join(sorted(watch.ambiguous))
+        raise UsageError(f"at {where} several executions are answered differently, which outcomes by place cannot say")
     return watch.outcomes, frozenset(watch.kinds)
 
 
@@ -128,7 +136,7 @@ async def _execute(
 
     def tools(place: Path) -> ToolRunner:
         box = watch.tools(ToolBox(credentials, folder=place))
-        return box if given is None else Mocked(given, box)
+        return _Watched(box if given is None else Mocked(given, box), watch)
 
     children = Playbooks(
         tools,
@@ -138,7 +146,7 @@ async def _execute(
         env=case.env,
     )
 
-    runner = _Watched(children if given is None else Mocked(given, children), watch)
+    runner: ToolRunner = children if given is None else Mocked(given, children)
 
     def listen(event: Event) -> None:
         log.append((event.name, event.step))
@@ -165,8 +173,11 @@ class _Watched:
     async def call(self, request: ToolCall) -> Outcome:
         """Make the call and keep its outcome."""
         outcome = await self._runner.call(request)
-        self._watch.outcomes[str(request.place)] = outcome.to_json()
-        self._watch.kinds.add(request.kind)
+        if request.kind not in THROUGH:
+            place, told = str(request.place), outcome.to_json()
+            if self._watch.outcomes.setdefault(place, told) != told:
+                self._watch.ambiguous.add(place)
+            self._watch.kinds.add(request.kind)
         return outcome
 
     async def close(self) -> None:
