@@ -38,7 +38,7 @@ def tidied(document: Document) -> Document:
         _declare(task)
     for place, step in enumerate(steps):
         _mend_tool(step, is_start=step is start)
-        _mend_rules(step, looped="loop" in step)
+        _mend_rules(step, is_start=step is start)
         _lead_out(step, [str(other["step"]) for other in steps[: place + 1]])
         if step is not start:
             _rename(step, f"_{place}")
@@ -127,15 +127,18 @@ def _mend_tool(step: Document, *, is_start: bool) -> None:
     step.update(json.loads(text))
 
 
-def _mend_rules(step: Document, *, looped: bool) -> None:
-    """No rule behind one that is true whenever it is, no `next` behind another, no page that is left out."""
+def _mend_rules(step: Document, *, is_start: bool) -> None:
+    """No rule behind one that is true whenever it is, no `next` behind another, no page that is left out.
+
+    `start`, whose result is read everywhere, is left after a success only.
+    """
     kept: list[tuple[str, bool, Document]] = []
     taken: set[tuple[str, str]] = set()
     for rule in _maps(step.get("case")):
         event, condition = _parsed(rule["when"], with_tool="tool" in step)
         failing = "error" in condition or event == "call.error"
         general = "error is defined" if failing else ""
-        if (event, condition) in taken or (event, general) in taken:
+        if (event, condition) in taken or (event, general) in taken or (is_start and failing and _leaves(rule)):
             continue
         if not (failing and any("retry" in block for block in _of_rule(rule))):
             taken.add((event, condition))
@@ -143,7 +146,7 @@ def _mend_rules(step: Document, *, looped: bool) -> None:
         last = None if failing else _last_page(rule, event, condition)
         if last is not None:
             kept.append((event, False, last))
-    routed = not looped and any(leaves for event, leaves, _ in kept if event == "call.done")
+    routed = "loop" not in step and any(leaves for event, leaves, _ in kept if event == "call.done")
     left: list[Json] = [rule for event, leaves, rule in kept if not (routed and leaves and event == "step.exit")]
     step.pop("case", None)
     if left:
