@@ -138,7 +138,7 @@ def unrendered(kind: str, name: str) -> bool:
 
 def reads_result(sink: Tool) -> bool:
     """Whether a sink takes the result because nothing else is given for its data (SNK-1)."""
-    given = {name for name, value in sink.fields.entries if not (isinstance(value, Const) and value.value is None)}
+    given = {name for name, _ in sink.fields.entries}  # a null that is written is data
     args = sink.fields.get("args")
     empty = args is None or (isinstance(args, Const) and not args.value)
     match sink.kind:

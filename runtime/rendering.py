@@ -102,12 +102,13 @@ class Requests:
         if tool.kind == "workbook":
             return self._workbook(fields, args, shown, scope, depth)
         timeout = fields.pop("timeout", None)
+        seen = scope.frozen()  # a retry repeats the call as it was (RET-1)
         request = ToolCall(
             kind=tool.kind,
             fields=fields,
             args=args,
-            names=scope.plain,
-            root_names=scope.names,
+            names=seen.plain,
+            root_names=seen.names,
             step=self._step,
             execution_id=scope.info.execution_id,
             place=NOWHERE,

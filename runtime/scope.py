@@ -109,6 +109,12 @@ class Scope:
         other.response = other.result = other.own = None
         return other
 
+    def frozen(self) -> Scope:
+        """The scope as it is now, whatever is written later."""
+        other = copy(self)
+        other.store = dict(self.store)
+        return other
+
     def with_args(self, args: dict[str, Json]) -> Scope:
         """The same scope with other args: what a workbook task's templates see (TOO-4)."""
         other = copy(self)

@@ -58,16 +58,16 @@ class _Lowering:
         return ir.Task(
             name=spec.name.text,
             tool=replace(tool, expects=expects, returns=returns),
-            sink=self._sink(spec, label),
+            sink=self._sink(spec, f"task.{spec.name.text}", label),
             expects=expects,
             returns=returns,
             span=spec.name.span,
         )
 
-    def _sink(self, spec: document.WorkbookTask | document.StepSpec, label: str) -> ir.Sink | None:
+    def _sink(self, spec: document.WorkbookTask | document.StepSpec, place: str, label: str) -> ir.Sink | None:
         """SNK-2."""
         key = spec.node.key("sink")
-        return self._actions.sink(spec.sink, "sink", key.span, label) if spec.sink and key else None
+        return self._actions.sink(spec.sink, place, key.span, label) if spec.sink and key else None
 
     # -- steps -------------------------------------------------------------------------------------------------------
 
@@ -91,7 +91,7 @@ class _Lowering:
             rules=tuple(rule for rule, _ in case),
             next=following,
             vars=self._literals.entries(spec.vars) if spec.vars else None,
-            sink=self._sink(spec, label),
+            sink=self._sink(spec, "sink", label),
             join=_join(spec),
             declared=True,
             span=spec.step.span,

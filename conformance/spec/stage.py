@@ -473,7 +473,7 @@ class Stage:
         if sinks and isinstance(made, Request) and made.task is not None and made.task.sink is not None:
             inside = self.names.frozen()
             inside.args = {name: mask(value) for name, value in made.call.args.items()}
-            self.sink(made.task.sink.tool, "sink", inside)
+            self.sink(made.task.sink.tool, f"task.{made.task.name.text}", inside)
         if sinks and spec.sink is not None:
             self.sink(spec.sink.tool, "sink")
 

@@ -37,7 +37,7 @@ from noetl.runtime.tools.playbook import Playbooks
 
 TIME: Final = "2026-01-01T00:00:00.000000+00:00"
 PAIRS: Final = int(os.environ.get("NOETL_PAIRS", "2000"))
-EACH: Final = 5
+EACH: Final = 20
 """So many pairs are made of each drawn playbook."""
 SEED: Final = int(os.environ.get("NOETL_PAIRS_SEED", "0"))
 KEPT_IN: Final = os.environ.get("NOETL_PAIRS_TO")
@@ -67,7 +67,7 @@ class Tools:
     def answer(self, call: ToolCall) -> Outcome:
         """The outcome of an attempt."""
         names: dict[str, Json] = {}
-        for name in sorted(call.root_names()) if call.place.attempt < 2 else ():  # RET-1 is silent on later ones
+        for name in sorted(call.root_names()):
             value = call.names(name)
             names[name] = "no value" if value is MISSING else mask(value)
         self.seen[f"{call.execution_id}:{call.place}:{call.kind}"] = {
