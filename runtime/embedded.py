@@ -54,8 +54,8 @@ async def execute(
 ) -> Execution:
     """Run a playbook to quiescence (RUN-3). Cancelling the coroutine cancels the execution (RUN-8) and returns it.
 
-    Where the journal knows the execution, it goes on from what was kept, with the text, the payload, the environment and
-    the time of its first start; the listener hears it from its beginning.
+    Where the journal knows the execution, it goes on from what was kept, with the text, the payload, the environment
+    and the time of its first start; the listener hears it from its beginning.
     """
     if journal is None:
         return await _driven(Execution(workflow, info, listener), payload, clock.now(), runner, clock, None, ())
