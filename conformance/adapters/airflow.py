@@ -33,7 +33,7 @@ class AirflowUnavailable(NoetlError):
 
 @dataclass(frozen=True, slots=True)
 class AirflowCase:
-    """One DAG run: an emitted file, its DAG's id, the conf, the worker's environment, and files beside the emitted one."""
+    """One DAG run: an emitted file, its DAG's id, the conf, the worker's environment, and files beside that one."""
 
     dag_id: str
     content: str
