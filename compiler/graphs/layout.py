@@ -379,8 +379,8 @@ class _Lanes:
         lane = self._lane.get(index, source.middle + source.half + LOOP / 3)
         side = 1 if index in self._back else -1
         out_turn, in_turn = (min(turn, 11) for turn in self._turns[index])
-        out_x = source.middle + side * (source.half - 12 - 5 * (out_turn % 3))
-        in_x = target.middle + side * (target.half - 12 - 5 * (in_turn % 3))
+        out_x = source.middle + side * max(source.half / 4, source.half - 12 - 5 * (out_turn % 3))
+        in_x = target.middle + side * max(target.half / 4, target.half - 12 - 5 * (in_turn % 3))
         low = tops[source.layer] + heights[source.layer] + TURN * (out_turn + 1)
         high = tops[target.layer] - TURN * (in_turn + 1)
         points = (

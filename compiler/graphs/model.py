@@ -20,10 +20,11 @@ ROLES: Final[dict[Role, str]] = {
     "default": "no rule fired",
 }
 """What a legend says of each."""
-_EVENT: Final = re.compile(r"\bevent\.name\s*==\s*(['\"])[\w.]+\1")
-_DEFINED: Final = re.compile(r"\b(?:response|result|this|error)\s+is\s+defined\b")
-_NOTHING: Final = re.compile(r"^(?:\s|and\b)+|(?:\s|\band)+$")
-_DOUBLE: Final = re.compile(r"\s+and(?:\s+and)+\s+")
+_SAYS_NOTHING: Final = re.compile(
+    r"event\.name\s*==\s*(['\"])[\w.]+\1|(?:response|result|this|error)\s+is\s+defined|\(\s*\)|"
+)
+"""What the colour of a line shows already."""
+_TOKEN: Final = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|\w+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +147,18 @@ def _label(condition: str) -> str:
     """
     if condition == "true":
         return ""
-    left = _DEFINED.sub(" ", _EVENT.sub(" ", condition))
-    if "not" in left.split() or " or " in f" {left} ":
-        left = condition if _EVENT.sub(" ", condition).strip().startswith(("or ", "not ")) else left
-    before = None
-    while before != left:
-        before, left = left, _DOUBLE.sub(" and ", _NOTHING.sub("", left))
-    return " ".join(left.split())
+    return " and ".join(part for part in _conjuncts(condition) if not _SAYS_NOTHING.fullmatch(part))
+
+
+def _conjuncts(condition: str) -> list[str]:
+    """The parts that have to hold together; one, where the condition is of another form."""
+    parts, depth, start = [], 0, 0
+    for found in _TOKEN.finditer(condition):
+        token = found[0]
+        depth += (token in ("(", "[", "{")) - (token in (")", "]", "}"))
+        if depth == 0 and token in ("or", "if"):
+            return [condition]
+        if depth == 0 and token == "and":
+            parts.append(condition[start : found.start()].strip())
+            start = found.end()
+    return [*parts, condition[start:].strip()]

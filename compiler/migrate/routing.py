@@ -95,18 +95,19 @@ class Router:
             if not shared or string(value) is None:
                 return [one]
             value = mapping([pair("step", value)], value.span)
-        if not value.is_map:
-            return [one]
-        step = value.entry("step")
-        if step is None and value.get("then") is not None:
-            return [t for e in items(value.get("then")) for t in self._targets(e, [*shared, *value.entries])]
-        kept: list[Entry] = []
-        given: list[Entry] = []
+        step, then = value.entry("step"), value.entry("then")
+        leading = step or then
+        if leading is None:
+            lost = pair("next", value, one)
+            self.routes.loose += self._notebook.as_comment(lost, self._label, "it names no step")
+            return []
+        given = [entry for entry in value.entries if name_of(entry) in ARGS]
         for entry in value.entries:
-            if name_of(entry) in ARGS:
-                given.append(entry)
-            else:
-                kept.append(entry)
+            if entry is not leading and entry not in given:
+                self.routes.loose += self._notebook.as_comment(entry, f'"next" of {self._label}')
+        if step is None:
+            return [t for e in items(leading.value) for t in self._targets(e, [*given, *shared])]
+        kept = [step]
         args = merged_args([*given, *(e for e in shared if name_of(e) in ARGS)], self._notebook, self._label)
         if args is not None:
             kept.append(args)
@@ -118,11 +119,18 @@ class Router:
     def rule(self, when: Tree, then: Sequence[Entry], like: Entry | None = None, above: Sequence[str] = ()) -> None:
         """A rule that leaves the step where the condition of v1 held."""
         condition = condition_of(when)
+        if isinstance(when, Branch):
+            self._no_condition(when)
         made = rule(self._event(condition), condition, then, when.span)
         if like is not None:
             made.above, made.beside = list(like.above), like.beside
         made.above += above
         self.routes.rules.append(made)
+
+    def _no_condition(self, when: Branch) -> None:
+        """A list or map is no condition: nothing holds then, and the rule never fires."""
+        lost = pair("when", when)
+        self.routes.loose += self._notebook.as_comment(lost, self._label, "it is no condition")
 
     def _event(self, condition: str) -> str:
         """A loop's own condition is about its total (LOP-3)."""
@@ -135,6 +143,8 @@ class Router:
     def guard(self, when: Entry, then: Entry | None, other: Entry | None) -> None:
         """`when` of a step: with `then`, a choice on leaving it; without, whether it runs at all."""
         span = when.key.span if when.key else self._span
+        if isinstance(when.value, Branch) and then is None:
+            self._no_condition(when.value)
         if then is None:
             made = rule("step.enter", f"not ({condition_of(when.value)})", [pair("skip", Branch(flow=True))], span)
             made.above = comments_of(when)
