@@ -32,7 +32,7 @@ test: setup ## Run the tests; ARGS='-k name' is passed to pytest.
 	@$(BIN)/pytest tests --ignore=tests/bench --ignore=tests/corpus --ignore=tests/fuzz -m "not wheel and not browser" $(PARALLEL) $(ARGS)
 
 test-browser: setup ## Check pictures in a real browser: a Chromium of the system, see scripts/browser.sh.
-	@browser=$$(scripts/browser.sh) && NOETL_BROWSER="$$browser" $(BIN)/pytest tests/browser -m browser $(ARGS)
+	@browser=$$(scripts/browser.sh) && NOETL_BROWSER="$$browser" NOETL_CORPUS="$(abspath $(NOETL_CORPUS))" $(BIN)/pytest tests/browser -m browser $(ARGS)
 
 corpus: setup ## Check the playbooks of NOETL_CORPUS (default ../shared/playbooks) against what is kept of them.
 ifeq ($(NOETL_CORPUS),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -9,10 +10,11 @@ import pytest
 
 from noetl.cli import FINDINGS, OK, main
 from noetl.compiler.frontend import compile_source
-from noetl.compiler.migrate import migrate_source
-from noetl.diagnostics import Severity, render_text
+from noetl.compiler.migrate import migrate_source, notes
+from noetl.diagnostics import Kind, Severity, render_text
 
 FOLDER: Final = Path(__file__).parent / "migrate"
+MANUAL: Final = Path(__file__).parents[2] / "docs" / "migrating.md"
 CASES: Final = sorted(path.stem for path in FOLDER.glob("*.yaml") if not path.stem.endswith(".v2"))
 EXPECTED: Final = {"guide": {"NTL204"}, "everything": set(), "scripts": {"NTL404"}, "leftovers": set()}
 """What lint says of each result: of the guide's example that its start leads to a step that is not there."""
@@ -95,3 +97,16 @@ def test_the_command(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert path.read_bytes() == made.read_bytes()
     assert main(["migrate", "--check", str(path)]) == OK
     assert main(["fmt", "--check", str(path)]) == OK
+
+
+def test_the_manual_has_every_note() -> None:
+    kinds = [value for value in vars(notes).values() if isinstance(value, Kind)]
+    listed = re.findall(r"^\| (NTL\d+) \| ([a-z-]+) \|", MANUAL.read_text("utf-8"), re.MULTILINE)
+    assert listed == sorted((kind.code, kind.name) for kind in kinds)
+
+
+def test_the_example_of_the_manual() -> None:
+    before, after = re.findall(r"^```yaml\n(.*?)^```$", MANUAL.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    done = migrate_source(before, "p.yaml")
+    assert done.text == after
+    assert compile_source(after, "p.yaml").diagnostics == ()
