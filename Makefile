@@ -1,7 +1,7 @@
 # Two commands for a start: make demo, make test. Each sets itself up; nothing outside this folder is needed
 # but Python 3.11 to 3.13, make, git and the package index.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-browser corpus lint style types layers words lock lock-check bench fuzz pairs wheel-test
+.PHONY: help setup demo test smoke standard distil test-browser corpus lint style types layers words lock lock-check bench fuzz pairs wheel-test
 
 PYTHON ?=
 export PYTHON
@@ -33,6 +33,17 @@ test: setup ## Run the tests; ARGS='-k name' is passed to pytest.
 
 test-browser: setup ## Check pictures in a real browser: a Chromium of the system, see scripts/browser.sh.
 	@browser=$$(scripts/browser.sh) && NOETL_BROWSER="$$browser" NOETL_CORPUS="$(abspath $(NOETL_CORPUS))" $(BIN)/pytest tests/browser -m browser $(ARGS)
+
+smoke: setup ## The smoke level of noetl conform on runtime and Airflow; the reports are under build/.
+	@$(BIN)/noetl conform --target runtime --level smoke --report build/conform-runtime
+	@$(BIN)/noetl conform --target airflow --level smoke --report build/conform-airflow
+
+standard: setup ## The standard level of noetl conform on runtime and Airflow; the reports are under build/.
+	@$(BIN)/noetl conform --target runtime --level standard --report build/conform-runtime
+	@$(BIN)/noetl conform --target airflow --level standard --report build/conform-airflow
+
+distil: setup ## Make conformance/distilled.txt, the cases of the smoke level, from the faults of the engine.
+	@$(BIN)/python scripts/distil.py $(ARGS)
 
 corpus: setup ## Check the playbooks of NOETL_CORPUS (default ../shared/playbooks) against what is kept of them.
 ifeq ($(NOETL_CORPUS),)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
@@ -21,7 +22,7 @@ from noetl.conformance.case import Case
 from noetl.conformance.conform import CASES
 from noetl.conformance.mutants import MUTANTS, Mutant, applied
 from noetl.conformance.observation import unmet
-from noetl.conformance.suite import DISTILLED, chosen
+from noetl.conformance.suite import DISTILLED, chosen, distilled
 
 TIMES: Final = 3
 """By so many cases a fault is to be seen."""
@@ -76,20 +77,32 @@ def main(arguments: Sequence[str]) -> int:
     """Distil, or check what is distilled."""
     cases = [case for _, case in chosen(CASES) if case.expect.refused is None]
     if "--check" in arguments:
-        wanted = set(DISTILLED.read_text(encoding="utf-8").split())
+        wanted = distilled(TIMES)
         unseen = [m.name for m in MUTANTS if not killers(m, [case for case in cases if case.id in wanted], ())]
         print(
             f"{len(MUTANTS) - len(unseen)} of {len(MUTANTS)} faults are seen; not seen: {', '.join(unseen) or 'none'}"
         )
         return 1 if unseen else 0
-    taken: list[str] = []
+    seen: dict[str, list[str]] = {}
     for mutant in MUTANTS:
-        found = killers(mutant, cases, taken)
-        taken += [name for name in found if name not in taken]
+        taken = [name for names in seen.values() for name in names]
+        seen[mutant.name] = found = killers(mutant, cases, taken)
         print(f"{mutant.name}: {', '.join(found) or 'no case sees it'}", flush=True)
-    DISTILLED.write_text("\n".join(sorted(taken)) + "\n", encoding="utf-8")
-    print(f"{len(taken)} cases")
+    DISTILLED.write_text("".join(lines(seen)), encoding="utf-8")
     return 0
+
+
+def lines(seen: Mapping[str, Sequence[str]]) -> list[str]:
+    """The file: each case with the fold that it belongs to; those of fold 1 together see every fault."""
+    first: list[str] = []
+    left = {fault: set(names) for fault, names in seen.items() if names}
+    while left:
+        counts = Counter(name for names in left.values() for name in names)
+        best = min(counts, key=lambda name: (-counts[name], name))
+        first.append(best)
+        left = {fault: names for fault, names in left.items() if best not in names}
+    every = sorted({name for names in seen.values() for name in names})
+    return [f"{1 if name in first else TIMES} {name}\n" for name in every]
 
 
 if __name__ == "__main__":

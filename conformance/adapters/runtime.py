@@ -146,7 +146,7 @@ async def _execute(
         env=case.env,
     )
 
-    runner: ToolRunner = children if given is None else Mocked(given, children)
+    runner = _Watched(children if given is None else Mocked(given, children), watch)
 
     def listen(event: Event) -> None:
         log.append((event.name, event.step))
