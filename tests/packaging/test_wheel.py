@@ -24,8 +24,15 @@ pytestmark = pytest.mark.wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("compiler", "runtime", "targets", "schema", "conformance")
-NEEDS_EXTRA = ("noetl.conformance.", "noetl.targets.airflow.operators")
-"""Modules that only an extra makes importable: the suite (development tools) and what runs inside Airflow."""
+NEEDS_EXTRA = (
+    "noetl.conformance.",
+    "noetl.targets.airflow.operators",
+    "noetl.cli.lsp.",
+    "noetl.runtime.tools.sql.duckdb_",
+    "noetl.runtime.tools.sql.postgres_",
+)
+"""Modules that only an extra makes importable: the suite (development tools), what runs inside Airflow, the language
+server, and the kinds of SQL, which are imported at their first call."""
 
 
 @cache
