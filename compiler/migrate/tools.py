@@ -15,6 +15,8 @@ from .routing import ARGS, merged_args
 
 KIND: Final = ("kind", "type", "tool", "storage", "backend")
 """What names the kind of a sink, the first that is there."""
+NO_FIELDS: Final = frozenset((*KIND, "save", "sink"))
+"""What is a field of no tool, whatever its kind."""
 SQL: Final = frozenset({"postgres", "duckdb", "snowflake", "ducklake"})
 TEMPLATED: Final = SQL | {"http"}
 """Kinds whose templates read what v1 gave them as data: that is `args` of the step (TPL-7)."""
@@ -49,7 +51,7 @@ class Tools:
                 args.append(entry)
             elif name in _CREDENTIALS and known.fields is not None:
                 inside.append(pair("auth", entry.value, entry))
-            elif known.knows(known.canonical(name)):
+            elif name not in NO_FIELDS and known.knows(known.canonical(name)):
                 inside.append(entry)
             else:
                 loose += self._notebook.as_comment(entry, label, f"it is no field of {quoted(kind.text)}")
@@ -107,9 +109,14 @@ class Tools:
         if kind is None:
             return pair("sink", value, entry)
         named = SINK_KIND_SYNONYMS.get(string(kind.value) or "", string(kind.value) or "")
-        holder = [e for e in value.entries if e.value is not nested]
-        rest = [*(e for e in nested.entries if e is not kind), *holder]
-        return self._sink(entry, word(named, kind.value.span), kind, rest, label)
+        beside = [e for e in value.entries if e.value is not nested]
+        rest = [*(e for e in nested.entries if e is not kind), *beside]
+        made = self._sink(entry, word(named, kind.value.span), kind, rest, label)
+        inner = made.value.entry("tool") if isinstance(made.value, Branch) else None
+        holder = next((e for e in value.entries if e.value is nested), None)
+        if inner is not None and holder is not None:
+            inner.above, inner.beside = [*holder.above, *inner.above], holder.beside
+        return made
 
     def _sink(self, entry: Entry, named: Leaf, kind: Entry | None, rest: Sequence[Entry], label: str) -> Entry:
         known = tool_kind(named.text)
@@ -123,7 +130,7 @@ class Tools:
                 fields.append(pair("mode", word("insert", one.value.span), one))
             elif name == "with":
                 fields.append(pair("args", one.value, one))
-            elif known.knows(known.canonical(name)) or name in ("data", "args", "from"):
+            elif name not in NO_FIELDS and (known.knows(known.canonical(name)) or name in ("data", "args", "from")):
                 fields.append(one)
             else:
                 why = f"a sink to {quoted(named.text)} has no such field"
