@@ -267,9 +267,13 @@ class _Plan:
         """The top and the height of each layer, and the height of all, with room for the lines that turn."""
         heights = [max((self._cells[n].height for n in row), default=0.0) for row in self._rows]
         above, below = [0] * len(heights), [0] * len(heights)
-        for index in self._beside:
-            below[self._cells[self._links[index].source].layer] += 1
-            above[self._cells[self._links[index].target].layer] += 1
+        arriving: set[tuple[bool, int]] = set()
+        for index in sorted(self._beside):
+            source, target = self._links[index].source, self._links[index].target
+            below[self._cells[source].layer] += 1
+            one = (index in self._back, target)
+            above[self._cells[target].layer] += one[0] or one not in arriving
+            arriving.add(one)
         tops, y = [], 0.0
         for layer, height in enumerate(heights):
             y += TURN * min(above[layer], 12)
@@ -326,12 +330,16 @@ class _Lanes:
         self._turns: dict[int, tuple[int, int]] = {}
         leaving: dict[int, int] = {}
         arriving: dict[int, int] = {}
+        together: dict[int, int] = {}
         for index in sorted(beside):
             link = links[index]
             out, into = cells[link.source].layer, cells[link.target].layer
-            self._turns[index] = (leaving.get(out, 0), arriving.get(into, 0))
+            turn = arriving.get(into, 0)
+            if index not in back:  # those that come far to one step arrive as one
+                turn = together.setdefault(link.target, turn)
+            self._turns[index] = (leaving.get(out, 0), turn)
             leaving[out] = leaving.get(out, 0) + 1
-            arriving[into] = arriving.get(into, 0) + 1
+            arriving[into] = max(arriving.get(into, 0), turn + 1)
         own = {i for i in back if links[i].source == links[i].target}
         self._assign([i for i in sorted(beside) if i in back - own], to_right=True)
         self._assign([i for i in sorted(beside) if i not in back], to_right=False)
