@@ -8,16 +8,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+NOETL = [sys.executable, "-m", "noetl"]
+
 
 def outcome(case: dict) -> dict:
     folder = Path(case["folder"])
     (folder / "payload.json").write_text(json.dumps(case["payload"]))
     (folder / "credentials.json").write_text(json.dumps(case["credentials"]))
-    command = ["noetl", "run", str(folder / case["main"]), "--json", "--no-log", "--quiet"]
+    command = [*NOETL, "run", str(folder / case["main"]), "--json", "--no-log", "--quiet"]
     command += ["--payload", str(folder / "payload.json"), "--credentials", str(folder / "credentials.json")]
     for name in case["env"]:
         command += ["--allow-env", name]
-    lint = ["noetl", "lint", str(folder / case["main"]), "--format", "json"]
+    lint = [*NOETL, "lint", str(folder / case["main"]), "--format", "json"]
     found = json.loads(subprocess.run(lint, capture_output=True, text=True).stdout)
     errors = [d for d in found["diagnostics"] if d["severity"] == "error"]
     if errors:
