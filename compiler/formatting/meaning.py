@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 
 from noetl.compiler import ir
 from noetl.compiler.nodes import Map, Node, Scalar, Seq
@@ -10,8 +10,17 @@ from noetl.diagnostics import Span
 
 
 def meaning(workflow: ir.Workflow) -> object:
-    """The IR without places. Two are equal if their values are, types and the order of keys included."""
-    return _of(workflow)
+    """The IR without places. Two are equal if their values are, types and the order of keys included; the keys of a
+    secret have no order, as it is never data."""
+    return _of(replace(workflow, keychain=None)), _unordered(workflow.keychain)
+
+
+def _unordered(value: ir.Json) -> object:
+    if isinstance(value, dict):
+        return frozenset((key, _unordered(inner)) for key, inner in value.items())
+    if isinstance(value, list):
+        return tuple(_unordered(item) for item in value)
+    return (type(value).__name__, value)
 
 
 def _of(value: object) -> object:

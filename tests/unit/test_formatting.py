@@ -89,6 +89,11 @@ def test_a_map_in_brackets_that_does_not_fit_gets_lines() -> None:
     assert formatted(f"{HEAD}workload: {{{flow}}}\n") == f"{HEAD}workload:\n{lines}"
 
 
+def test_a_secret_gives_its_name_first() -> None:
+    written = f"{HEAD}keychain: [{{scope: a, kind: oauth2, name: k}}]\nworkflow: [{{step: start}}]\n"
+    assert "keychain: [{name: k, kind: oauth2, scope: a}]" in formatted(written)
+
+
 def test_what_has_a_meaning_keeps_its_order() -> None:
     kept = f"""{HEAD}workload:
   b: 1
