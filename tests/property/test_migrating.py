@@ -18,7 +18,9 @@ from .test_formatting import comments_of
 
 GOLDEN: Final = Path(__file__).parents[1] / "golden" / "migrate"
 CASES: Final = sorted(path for path in GOLDEN.glob("*.yaml") if not path.stem.endswith(".v2"))
-WORDS_OF_V1: Final = frozenset({"noetl.io/v1", "append", "event", "iterator", "start", "end", "true", "null", "Null", "~"})
+WORDS_OF_V1: Final = frozenset(
+    {"noetl.io/v1", "append", "event", "iterator", "start", "end", "true", "null", "Null", "~"}
+)
 """Texts that have another form in v2, or none."""
 
 
