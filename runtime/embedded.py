@@ -16,8 +16,8 @@ from noetl.compiler.ir import Json
 
 from .commands import Command, Invoke, Reply
 from .engine import Execution, Issued
-from .events import Event, Listener
-from .journal import Checkpoint, ExecutionStart, Journal, Replied, Replies
+from .events import Event, Listener, silent
+from .journal import Checkpoint, ExecutionStart, Journal, Kept, Replied, Replies
 from .packet import Token
 from .ports import Clock, ToolRunner
 from .scope import ExecutionInfo
@@ -36,11 +36,6 @@ class Source:
 UNKNOWN: Final = Source("", "")
 
 
-def silent(event: Event) -> None:
-    """A listener that keeps nothing."""
-    del event
-
-
 async def execute(
     workflow: ir.Workflow,
     payload: Mapping[str, Json],
@@ -57,47 +52,32 @@ async def execute(
     Where the journal knows the execution, it goes on from what was kept, with the text, the payload, the environment
     and the time of its first start; the listener hears it from its beginning.
     """
-    if journal is None:
-        return await _driven(Execution(workflow, info, listener), payload, clock.now(), runner, clock, None, ())
     identity = info.execution_id
-    kept = journal.open(
-        ExecutionStart(identity, source.path, source.text, payload, info.env, clock.now(), source.parent)
-    )
-    keep = journal.listener(identity)
-
-    def both(event: Event) -> None:
-        keep(event)
-        listener(event)
-
+    kept = Kept(ExecutionStart(identity, source.path, source.text, payload, info.env, clock.now(), source.parent), ())
+    hear = listener
+    if journal is not None:
+        kept = journal.open(kept.start)
+        hear = _both(journal.listener(identity), listener)
     start = kept.start
     if start.text != source.text:
         workflow = load(start.text, start.path)
-    execution = Execution(workflow, replace(info, env=start.env), both)
-    await _driven(execution, start.payload, start.time, runner, clock, journal, kept.replies)
-    journal.ended(identity, execution.outcome(), clock.now())
-    return execution
-
-
-async def _driven(
-    execution: Execution,
-    payload: Mapping[str, Json],
-    time: str,
-    runner: ToolRunner,
-    clock: Clock,
-    journal: Journal | None,
-    replies: Sequence[Replied],
-) -> Execution:
-    driver = _Driver(execution, runner, clock, journal)
+    execution = Execution(workflow, replace(info, env=start.env), hear)
     try:
-        issued = execution.start(payload, time)
-        for kept in replies:
-            execution.apply(kept.number, kept.reply)
-        await driver.run(execution.open_commands() if replies else issued)
+        execution.start(start.payload, start.time)
+        await _Driver(execution, runner, clock, journal).run(kept.replies)
     except asyncio.CancelledError:
         execution.cancel(clock.now())
-    finally:
-        await driver.abandon()
+    if journal is not None:
+        journal.ended(identity, execution.outcome(), clock.now())
     return execution
+
+
+def _both(first: Listener, second: Listener) -> Listener:
+    def hear(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return hear
 
 
 async def run_part(
@@ -119,10 +99,8 @@ async def run_part(
     """
     execution = Execution(workflow, info, listener, part=frozenset(steps))
     time, replies = (clock.now(), ()) if checkpoint is None else checkpoint.begin(clock.now())
-    issued = execution.start_part(tokens, failed, time)
-    for kept in replies:
-        execution.apply(kept.number, kept.reply)
-    await _Driver(execution, runner, clock, checkpoint).run(execution.open_commands() if replies else issued)
+    execution.start_part(tokens, failed, time)
+    await _Driver(execution, runner, clock, checkpoint).run(replies)
     return execution
 
 
@@ -148,17 +126,24 @@ class _Driver:
         self._woken = asyncio.Event()
         self._broken: Exception | None = None
 
-    async def run(self, issued: Sequence[Issued]) -> None:
-        """Carry out the commands and all that come after them."""
-        self._take(issued)
-        while self._calls or self._waits or self._done:
-            replied = await self._next()
-            if self._journal is not None:
-                self._journal.replied(self._execution.info.execution_id, replied)
-            self._take(self._execution.apply(replied.number, replied.reply))
+    async def run(self, replies: Iterable[Replied]) -> None:
+        """Give the engine the replies that were kept, then carry out what is open and all that comes after it.
 
-    async def abandon(self) -> None:
-        """End the calls that are under way."""
+        However it ends, no call is left under way.
+        """
+        for kept in replies:
+            self._execution.apply(kept.number, kept.reply)
+        self._take(self._execution.open_commands())
+        try:
+            while self._calls or self._waits or self._done:
+                replied = await self._next()
+                if self._journal is not None:
+                    self._journal.replied(self._execution.info.execution_id, replied)
+                self._take(self._execution.apply(replied.number, replied.reply))
+        finally:
+            await self._abandon()
+
+    async def _abandon(self) -> None:
         calls = list(self._calls.values())
         for call in calls:
             call.cancel()

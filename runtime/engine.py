@@ -15,7 +15,7 @@ from noetl.compiler import ir
 from noetl.compiler.ir import Json
 
 from .commands import Command, Reply
-from .events import Event, Listener
+from .events import Event, Listener, silent
 from .keys import Key
 from .outcome import Tally, summarise
 from .packet import Token
@@ -81,11 +81,6 @@ class _Open:
     live: _Live
     lane: int
     command: Command
-
-
-def _deaf(event: Event) -> None:
-    """Hears what was told before."""
-    del event
 
 
 @dataclass(slots=True, repr=False)  # asyncio makes the repr of what a main coroutine returns, and this one is large
@@ -215,7 +210,7 @@ class Execution:
         return execution
 
     def _restore(self, state: dict[str, Json]) -> None:
-        listener, self.listener = self.listener, _deaf
+        listener, self.listener = self.listener, silent  # it has heard what happened until the snapshot
         records = cast("list[Json]", state["records"])
         self.records = [RunRecord.from_json(record) for record in records]
         self._tally = Tally.from_json(state["tally"])

@@ -47,3 +47,8 @@ class Event:
 
 
 Listener: TypeAlias = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """A listener that keeps nothing."""
+    del event

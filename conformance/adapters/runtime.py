@@ -17,9 +17,9 @@ from noetl.compiler.ir import Json
 from noetl.errors import UsageError
 from noetl.runtime.capabilities import refusals
 from noetl.runtime.credentials import MappedCredentials
-from noetl.runtime.embedded import execute, silent
+from noetl.runtime.embedded import execute
 from noetl.runtime.engine import Execution
-from noetl.runtime.events import Event, Listener
+from noetl.runtime.events import Event, Listener, silent
 from noetl.runtime.library import FolderLibrary
 from noetl.runtime.mock import THROUGH, Mocked, OutcomeFile, Outcomes
 from noetl.runtime.ports import Outcome, ToolCall, ToolRunner

@@ -10,8 +10,8 @@ from uuid import UUID, uuid5
 
 from noetl.compiler.values import NotSerializable, plain
 
-from ..embedded import Source, execute, silent
-from ..events import Event
+from ..embedded import Source, execute
+from ..events import Event, silent
 from ..keys import Key
 from ..library import Entry, Library, PlaybookMissing
 from ..ports import Clock, Outcome, ToolCall, ToolRunner

@@ -12,9 +12,9 @@ from noetl.compiler.frontend import load
 from noetl.compiler.ir import Json
 from noetl.conformance.adapters.runtime import VirtualClock
 from noetl.runtime.commands import Reply
-from noetl.runtime.embedded import execute, silent
+from noetl.runtime.embedded import execute
 from noetl.runtime.engine import Execution
-from noetl.runtime.events import Event, Listener
+from noetl.runtime.events import Event, Listener, silent
 from noetl.runtime.ports import Clock, Outcome, ToolCall
 from noetl.runtime.scope import ExecutionInfo
 from noetl.runtime.system import SystemClock

@@ -17,8 +17,8 @@ from noetl.conformance.adapters.runtime import VirtualClock
 from noetl.conformance.judge import differences
 from noetl.conformance.strategies import Playbook, playbooks
 from noetl.runtime.commands import Command, Invoke, Reply
-from noetl.runtime.embedded import silent
 from noetl.runtime.engine import Execution, Issued
+from noetl.runtime.events import silent
 from noetl.runtime.library import TextLibrary
 from noetl.runtime.packet import Token
 from noetl.runtime.ports import Outcome, ToolCall

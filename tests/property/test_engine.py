@@ -14,9 +14,8 @@ from noetl.compiler.frontend import load
 from noetl.compiler.ir import Json
 from noetl.conformance.strategies import Playbook, playbooks
 from noetl.runtime.commands import Invoke, Reply
-from noetl.runtime.embedded import silent
 from noetl.runtime.engine import Execution, Issued
-from noetl.runtime.events import Event, Listener
+from noetl.runtime.events import Event, Listener, silent
 from noetl.runtime.packet import Token
 from noetl.runtime.scope import ExecutionInfo
 

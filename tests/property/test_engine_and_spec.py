@@ -28,8 +28,8 @@ from noetl.conformance.judge import differences
 from noetl.conformance.spec import interpret, read
 from noetl.conformance.strategies import Playbook, Script, playbooks
 from noetl.runtime.commands import Invoke, Reply
-from noetl.runtime.embedded import silent
 from noetl.runtime.engine import Execution, Issued
+from noetl.runtime.events import silent
 from noetl.runtime.library import TextLibrary
 from noetl.runtime.ports import Outcome, ToolCall
 from noetl.runtime.scope import ExecutionInfo

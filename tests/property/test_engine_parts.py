@@ -18,8 +18,8 @@ from noetl.compiler.passes.reachability import reachability
 from noetl.conformance.judge import differences
 from noetl.conformance.strategies import Playbook, playbooks
 from noetl.runtime.commands import Invoke, Reply
-from noetl.runtime.embedded import silent
 from noetl.runtime.engine import Execution, Issued
+from noetl.runtime.events import silent
 from noetl.runtime.outcome import summarise
 from noetl.runtime.packet import Token
 from noetl.runtime.records import RunRecord

@@ -25,8 +25,8 @@ from noetl.conformance.judge import differences
 from noetl.conformance.mutants import MUTANTS, Mutant, applied
 from noetl.conformance.strategies import Playbook, Script, playbooks
 from noetl.runtime.commands import Invoke, Reply
-from noetl.runtime.embedded import silent
 from noetl.runtime.engine import Execution
+from noetl.runtime.events import silent
 from noetl.runtime.scope import ExecutionInfo, Limits
 from noetl.runtime.tools.playbook import Playbooks
 

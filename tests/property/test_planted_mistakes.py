@@ -7,7 +7,7 @@ from collections import Counter
 from random import Random  # noqa: TID251  # seeded, drawn by Hypothesis
 
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import given, note, seed, settings
 from hypothesis import strategies as st
 
 from noetl.compiler.frontend import compile_source
@@ -23,6 +23,8 @@ PLANTERS = planters(mistakes_structure, mistakes_meaning, mistakes_flow)
 GROUPS = [sorted(PLANTERS)[start::6] for start in range(6)]
 """All mistakes; those of a group are planted into the same playbooks, one at a time."""
 EXAMPLES = max(10, settings().max_examples // 4)
+ROUNDS = 10
+"""So many times are playbooks drawn until each mistake of a group had a place: which are drawn is chance."""
 UNREACHED = {"NTL204", "NTL205"}
 FOLLOWS = {
     **dict.fromkeys(("NTL102", "NTL103", "NTL104", "NTL203"), UNREACHED),
@@ -48,8 +50,11 @@ def test_a_mistake_is_one_finding_at_its_place(mistakes: list[str]) -> None:
                 note(mistake)
                 check(spoilt, expected, chance)
 
-    each()
-    assert set(mistakes) - planted.keys() == set(), "mistakes for which no playbook had a place"
+    for number in range(ROUNDS):
+        seed(number)(each)()
+        if planted.keys() >= set(mistakes):
+            return
+    pytest.fail(f"mistakes for which no playbook had a place: {sorted(set(mistakes) - planted.keys())}")
 
 
 def check(document: Document, expected: Expected, chance: Random) -> None:

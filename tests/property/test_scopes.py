@@ -18,8 +18,8 @@ from noetl.compiler.scoping import Scopes, Unbound
 from noetl.compiler.values import MISSING
 from noetl.conformance.strategies import Playbook, playbooks
 from noetl.runtime.commands import Invoke, Reply
-from noetl.runtime.embedded import silent
 from noetl.runtime.engine import Execution, Issued
+from noetl.runtime.events import silent
 from noetl.runtime.scope import ExecutionInfo
 
 TIME = "2026-01-01T00:00:00.000000+00:00"
