@@ -125,7 +125,7 @@ class Run:
         ending = yield from self._ended(self._live())
         if ending.status == "skipped":
             try:
-                self._turn.take_structural()
+                self._take_structural()
             except RenderFailed as failure:
                 ending = _Ending("failed", failure.error)
         return self._leave(ending)
@@ -143,7 +143,12 @@ class Run:
         if step.tool is not None and turn.transitions is None:
             yield from self._one_lane(turn.call(effect.again or turn.requests.call(step.tool, None)))
         yield from self._one_lane(turn.exit())
-        turn.take_structural()
+        self._take_structural()
+
+    def _take_structural(self) -> None:
+        """STP-7, but not where an iteration has gone on (LOP-4)."""
+        if self._iterations is None or not self._iterations.transitioned:
+            self._turn.take_structural()
 
     def _render_args(self, turn: Turn, later: frozenset[str] = frozenset()) -> None:
         """STP-2: the step's entries see the transition's args, not each other; what is overlaid is not rendered.
@@ -198,8 +203,7 @@ class Run:
             self._scope.time = self._time
             yield from self._one_lane(turn.done(found.total(), len(items)))
         yield from self._one_lane(turn.last_exit())
-        if self._iterations is None or not self._iterations.transitioned:
-            turn.take_structural()
+        self._take_structural()
 
     def _items(self, loop: ir.Loop) -> list[Json]:
         """LOP-1."""

@@ -273,10 +273,13 @@ class Turn:
             }
 
     def _payload(self) -> dict[str, Json]:
+        """RUL-5: what the last outcome held; an earlier response is not it where a `result` handled an error."""
         if self.failure is not None:
             return {"error": self.failure}
         response = self.scope.response
-        return {} if response is None or self._response is None else {"response": response.value}
+        if response is None or self._response is None or self._handled:
+            return {}
+        return {"response": response.value}
 
     def _holds(self, rule: ir.Rule) -> bool:
         if isinstance(rule.when, bool):
@@ -318,7 +321,7 @@ class Turn:
         effect = self._control(rule, bound)
         if resulted and self.failure is not None:
             # RUL-7, STP-6: from here on the run is a success.
-            self.failure = None
+            self.failure, self._handled = None, True
             if name == "step.exit":
                 if self._role == "run":
                     self.scope.own = (self._step.name, self._result)
