@@ -195,6 +195,7 @@ class Stage:
         self.names.roots.pop("error", None)
         self._bind_success()
         if self.event == "step.exit":
+            self._begin(self.event)
             self._bind_own()
 
     def _data(self, action: Action, place: str) -> None:
