@@ -14,7 +14,7 @@ from . import ir
 from .expr import analysis
 from .nodes import Scalar
 from .parts import overrides_of_step, tools_of_step, tools_of_task
-from .signature import Signature, signature, statements
+from .signature import Signature, signatures, statements
 
 _TEMPLATE: Final = re.compile(r"\{\{(.+?)\}\}")
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
@@ -87,8 +87,10 @@ class Code:
 
     @cached_property
     def main(self) -> Signature | None:
-        """The signature of `main`; None of bare code, and of code that does not compile."""
-        return None if self.tree is None or self.problem is not None else signature(self.tree)
+        """The signature of `main`; None of bare code, of code that does not compile, and where which `main` counts is
+        known only when the code has run."""
+        found = () if self.tree is None or self.problem is not None else signatures(self.tree)
+        return found[0] if len(found) == 1 else None
 
     def place(self, main: Signature, parameter: str) -> tuple[int, int]:
         """Where a parameter of `main` stands in the text."""
@@ -105,7 +107,7 @@ def _as_run(tree: ast.Module) -> ast.Module:
 
     Whether bare code may wait is not said there, so that it is not refused here.
     """
-    if signature(tree) is not None or not any(isinstance(statement, ast.Return) for statement in statements(tree)):
+    if signatures(tree) or not any(isinstance(statement, ast.Return) for statement in statements(tree)):
         return tree
     body = list(tree.body)
     first: list[ast.stmt] = []

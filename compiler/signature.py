@@ -18,8 +18,10 @@ class Parameter(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """The parameters of `main`."""
+    """The parameters of one `main`."""
 
+    line: int
+    """Where its definition starts in the code, decorators included, from 1."""
     parameters: tuple[Parameter, ...]
     places: Mapping[str, tuple[int, int]]
     """Where each name stands in the code: its line from 1, and as Python counts its column, in bytes from 0."""
@@ -27,14 +29,25 @@ class Signature(NamedTuple):
     """Whether it has `**kwargs`."""
 
 
-def signature(tree: ast.Module) -> Signature | None:
-    """The signature of the last `main` that the code defines, or None if it is bare code."""
+def signatures(tree: ast.Module) -> tuple[Signature, ...]:
+    """Of every `main` that may be the one that counts, in the order of the code; none of bare code.
+
+    What counts is what `main` is when the code has run. A definition that is sure to be replaced is left out: one that
+    stands before another that runs whatever the data.
+    """
     mains = [s for s in statements(tree) if isinstance(s, ast.FunctionDef | ast.AsyncFunctionDef) and s.name == MAIN]
-    if not mains:
-        return None
-    arguments = max(mains, key=lambda main: main.lineno).args
-    places = {found.arg: (found.lineno, found.col_offset) for found in _all(arguments)}
-    return Signature(tuple(_parameters(arguments)), places, arguments.kwarg is not None)
+    last_sure = max((main.lineno for main in mains if main in tree.body), default=0)
+    return tuple(_signature(main) for main in sorted(mains, key=_line) if main.lineno >= last_sure)
+
+
+def _signature(main: ast.FunctionDef | ast.AsyncFunctionDef) -> Signature:
+    places = {found.arg: (found.lineno, found.col_offset) for found in _all(main.args)}
+    line = min((_line(main), *map(_line, main.decorator_list)))
+    return Signature(line, tuple(_parameters(main.args)), places, main.args.kwarg is not None)
+
+
+def _line(node: ast.stmt | ast.expr) -> int:
+    return node.lineno
 
 
 def statements(tree: ast.AST) -> Iterator[ast.stmt]:

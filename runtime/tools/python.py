@@ -13,7 +13,7 @@ from noetl.runtime.ports import Outcome, ToolCall
 
 from .failure import CallFailed, clean
 from .kind import RESPONSE_BYTES, Attempt, KindRunner, Place
-from .python_code import Parameter, Program, read_program
+from .python_code import Parameter, Program, Signature, read_program
 from .python_pool import Pool
 from .script import source_text
 
@@ -72,18 +72,21 @@ def _cut(text: str, length: int) -> str:
 def _bound(program: Program, request: ToolCall) -> dict[str, object]:
     """The part of an order that says what the code is given."""
     if program.form == "main":
-        return {"form": "main", **_arguments(program, request)}
+        return {"form": "main", "mains": [_arguments(main, request, len(program.mains)) for main in program.mains]}
     # All args, as code may spell a name where no reading of it finds it: eval(formula), globals()["name"].
     given = dict(request.args)
     given |= {name: value for name in sorted(program.reads) if (value := _find(name, request)) is not MISSING}
     return {"form": program.form, "names": given, "result": program.assigns_result}
 
 
-def _arguments(program: Program, request: ToolCall) -> dict[str, object]:
-    """What `main` is called with: found values by name, positional-only ones as pairs, the rest to `**kwargs`."""
+def _arguments(main: Signature, request: ToolCall, mains: int) -> dict[str, object]:
+    """What a `main` is called with: found values by name, positional-only ones as pairs, the rest to `**kwargs`.
+
+    The only one fails before the code runs where a value is missing; of several the worker knows which one counts.
+    """
     found: dict[str, object] = {}
     missing: list[Parameter] = []
-    for parameter in program.parameters:
+    for parameter in main.parameters:
         value = _find(parameter.name, request)
         if value is not MISSING:
             found[parameter.name] = value
@@ -93,12 +96,16 @@ def _arguments(program: Program, request: ToolCall) -> dict[str, object]:
         found[missing.pop().name] = dict(request.args)
     if missing:
         names = ", ".join(f'"{parameter.name}"' for parameter in missing)
-        raise CallFailed("TypeError", f"main() is missing a value for {names}")
-    only = [p.name for p in program.parameters if p.positional_only]
-    if program.takes_any:
-        known = {p.name for p in program.parameters}
+        message = f"main() is missing a value for {names}"
+        if mains == 1:
+            raise CallFailed("TypeError", message)
+        return {"line": main.line, "missing": message}
+    only = [p.name for p in main.parameters if p.positional_only]
+    if main.takes_any:
+        known = {p.name for p in main.parameters}
         found.update({name: value for name, value in request.args.items() if name not in known})
     return {
+        "line": main.line,
         "positional": [[name, name in found, found.get(name)] for name in only],
         "keywords": {name: value for name, value in found.items() if name not in only},
     }

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
-from noetl.compiler.signature import Parameter, signature, statements
+from noetl.compiler.signature import Parameter, Signature, signatures, statements
 
-__all__ = ["RESULT", "Form", "Parameter", "Program", "read_program"]
+__all__ = ["RESULT", "Form", "Parameter", "Program", "Signature", "read_program"]
 
 Form: TypeAlias = Literal["main", "bare", "returns"]
 """`main(...)` is called, or the code itself is the tool; `returns` is bare code with a `return` of its own."""
@@ -23,9 +23,8 @@ class Program:
     """What the parent process knows of some code."""
 
     form: Form
-    parameters: tuple[Parameter, ...] = ()
-    takes_any: bool = False
-    """Whether `main` has `**kwargs`."""
+    mains: tuple[Signature, ...] = ()
+    """The definitions of `main` of which the one that counts is known when the code has run; mostly one."""
     reads: frozenset[str] = frozenset()
     """Names that bare code may read; among them names of its own and builtins."""
     assigns_result: bool = False
@@ -41,9 +40,9 @@ def read_program(code: str) -> Program:
             tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Program("bare")
-    main = signature(tree)
-    if main is not None:
-        return Program("main", main.parameters, main.takes_any)
+    mains = signatures(tree)
+    if mains:
+        return Program("main", mains)
     returns = any(isinstance(statement, ast.Return) for statement in statements(tree))
     return Program(
         "returns" if returns else "bare", reads=frozenset(_reads(tree)), assigns_result=_assigns(tree, RESULT)

@@ -111,7 +111,7 @@ def _run(order: dict[str, object], file: str, code: str, space: dict[str, object
     form = str(order["form"])
     exec(_compiled(form, file, code), space)
     if form == "main":
-        return _called(cast("Callable[..., object]", space["main"]), order)
+        return _called(space, file, cast("list[dict[str, object]]", order["mains"]))
     if form == "returns":
         value = cast("Callable[[], object]", space.pop(BODY))()
         if value is not None:
@@ -130,12 +130,20 @@ def _imported(module: str, attribute: str | None) -> object:
         raise ImportError(f'cannot import name "{attribute}" from "{module}"') from None
 
 
-def _called(main: Callable[..., object], order: dict[str, object]) -> object:
-    given = cast("list[tuple[str, bool, object]]", order["positional"])
+def _called(space: dict[str, object], file: str, mains: list[dict[str, object]]) -> object:
+    """What `main` answers: whatever the code has made of that name, with the values for its definition."""
+    if "main" not in space:
+        raise NameError("the code has run without defining main()")
+    main = cast("Callable[..., object]", space["main"])
+    line = _line_of(main, file)
+    values = next((one for one in mains if one["line"] == line), mains[-1])
+    if "missing" in values:
+        raise TypeError(values["missing"])
+    given = cast("list[tuple[str, bool, object]]", values["positional"])
     while given and not given[-1][1]:
         given.pop()
-    values = [value if found else _default(main, name) for name, found, value in given]
-    answer = main(*values, **cast("dict[str, object]", order["keywords"]))
+    positional = [value if found else _default(main, name) for name, found, value in given]
+    answer = main(*positional, **cast("dict[str, object]", values["keywords"]))
     if not hasattr(answer, "__await__"):
         return answer
     import asyncio
@@ -144,6 +152,14 @@ def _called(main: Callable[..., object], order: dict[str, object]) -> object:
         return await cast("Awaitable[object]", answer)
 
     return asyncio.run(awaited())
+
+
+def _line_of(function: object, file: str) -> int | None:
+    """Where the code defines a function, under what decorators made of it; None if it comes from elsewhere."""
+    while (inner := getattr(function, "__wrapped__", None)) is not None:
+        function = inner
+    made = getattr(function, "__code__", None)
+    return made.co_firstlineno if isinstance(made, CodeType) and made.co_filename == file else None
 
 
 def _default(main: Callable[..., object], name: str) -> object:

@@ -176,6 +176,31 @@ def test_main_is_called_whatever_else_the_code_does() -> None:
     ) == ["yes", 2, [1, 2]]
 
 
+BRANCHES = "if {}:\n    def main(x): return ['first', x]\nelse:\n    def main(y, z): return ['second', y, z]"
+
+
+def test_the_main_that_the_code_has_defined_counts() -> None:
+    fallback = "try:\n    import {}\nexcept ImportError:\n    def main(y): return 'fallback'"
+    assert responses(
+        python(BRANCHES.format("True"), {"x": 1}),
+        python(BRANCHES.format("False"), {"y": 1, "z": 2}),
+        python("def main(x): return x\n" + fallback.format("json"), {"x": 1}),
+        python("def main(x): return x\n" + fallback.format("no_such_module"), {"y": 1}),
+        python(
+            "import functools\n" + BRANCHES.replace("    def", "    @functools.cache\n    def").format("1"), {"x": 1}
+        ),
+        python("from posixpath import basename\nif 1:\n    main = basename\nelse:\n    def main(p): pass", {"p": "/a"}),
+    ) == [["first", 1], ["second", 1, 2], 1, "fallback", ["first", 1], "a"]
+
+
+def test_a_main_that_was_not_defined_or_lacks_a_value_is_an_error() -> None:
+    lacking, none = run(python(BRANCHES.format("False"), {"x": 1}), python("if 0:\n    def main(): return 1"))
+    assert failed(lacking)["type"] == "TypeError"
+    assert failed(lacking)["message"] == 'main() is missing a value for "y", "z"'
+    assert failed(none)["type"] == "NameError"
+    assert failed(none)["message"] == "the code has run without defining main()"
+
+
 def test_libs_bind_modules() -> None:
     assert responses(
         python("result = json.dumps([1])", libs={"json": "json"}),

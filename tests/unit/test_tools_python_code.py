@@ -10,8 +10,10 @@ from noetl.runtime.tools.python_code import Parameter, read_program
 def test_main_has_its_parameters() -> None:
     program = read_program("import os\nasync def main(a, /, b, c=1, *rest, d, e=2, **more):\n    return a")
     assert program.form == "main"
-    assert program.takes_any
-    assert program.parameters == (
+    (main,) = program.mains
+    assert main.takes_any
+    assert main.line == 2
+    assert main.parameters == (
         Parameter("a", positional_only=True, required=True),
         Parameter("b", positional_only=False, required=True),
         Parameter("c", positional_only=False, required=False),
@@ -20,9 +22,21 @@ def test_main_has_its_parameters() -> None:
     )
 
 
-def test_the_last_main_counts_and_one_inside_a_branch_too() -> None:
-    code = "def main(a):\n    pass\ntry:\n    import x\nexcept ImportError:\n    def main(b):\n        pass\n"
-    assert [p.name for p in read_program(code).parameters] == ["b"]
+BRANCHES = "try:\n    import x\nexcept ImportError:\n    def main(b):\n        pass\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "mains"),
+    [
+        ("def main(a): pass\n" + BRANCHES, [(1, "a"), (5, "b")]),
+        (BRANCHES + "def main(a): pass\n", [(6, "a")]),
+        ("def main(a): pass\ndef main(b): pass\n", [(2, "b")]),
+        ("if y:\n    @cache\n    def main(a): pass\nelse:\n    def main(b): pass\n", [(2, "a"), (5, "b")]),
+        ("if x:\n    pass\n" + "elif x:\n    pass\n" * 1500 + "else:\n    def main(a): pass", [(3004, "a")]),
+    ],
+)
+def test_every_main_that_may_count_is_read(code: str, mains: list[tuple[int, str]]) -> None:
+    assert [(main.line, main.parameters[0].name) for main in read_program(code).mains] == mains
 
 
 @pytest.mark.parametrize(
