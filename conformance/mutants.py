@@ -157,7 +157,13 @@ _RUN: Final = (
     ),
     Mutant("item-args-at-arrival", "STP-2", "run:Run._live", "step.item_args", "frozenset()"),
     Mutant("skip-takes-no-structural-next", "STP-7", "run:Run.perform", 'if ending.status == "skipped":', "if False:"),
-    Mutant("structural-next-after-fan-out", "LOP-4", "run:Run._loop", "not self._iterations.transitioned", "True"),
+    Mutant(
+        "structural-next-after-fan-out",
+        "LOP-4",
+        "run:Run._take_structural",
+        "not self._iterations.transitioned",
+        "True",
+    ),
     Mutant("loop-of-keys", "LOP-1", "run:Run._items", '{"key": name, "value": item}', "name"),
     Mutant("sequential-goes-on", "LOP-6", "run:Run._sequential", "if found.failures:", "if False:"),
     Mutant(
