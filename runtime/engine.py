@@ -172,10 +172,12 @@ class Execution:
         return [Issued(number, waiting.command) for number, waiting in self._live.items()]
 
     def snapshot(self) -> Json:
-        """The state as JSON, for `restored`; ValueError of an execution that was not made with `snapshots`.
+        """The state as JSON, for `restored`; ValueError of a part, and of an execution not made with `snapshots`.
 
         A run that is under way is kept as its tokens and the replies that it was sent.
         """
+        if self.part is not None:
+            raise ValueError("a part of an execution is begun again from its tokens and replies, not from a snapshot")
         if not self.snapshots:
             raise ValueError("this execution keeps nothing to take a snapshot of")
         live = list({id(waiting.live): waiting.live for waiting in self._live.values()}.values())

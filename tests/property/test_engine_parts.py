@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from random import Random  # noqa: TID251  # a seeded schedule, drawn by Hypothesis
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -77,3 +78,11 @@ def test_parts_give_the_outcome_of_the_whole(playbook: Playbook, seed: int) -> N
     whole = Execution(workflow, INFO, silent)
     driven(playbook, whole, whole.start({}, TIME), Random(seed))
     assert differences(whole.summary(), in_parts(playbook, workflow, Random(seed))) == []
+
+
+def test_a_part_has_no_snapshot() -> None:
+    workflow = load(
+        "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: x}\nworkflow: [{step: start}]\n", "p.yaml"
+    )
+    with pytest.raises(ValueError, match="begun again from its tokens"):
+        Execution(workflow, INFO, silent, snapshots=True, part=frozenset({"start"})).snapshot()
