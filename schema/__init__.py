@@ -10,7 +10,16 @@ import json
 from importlib.resources import files
 from typing import Final
 
-VERSIONS: Final = {"playbook": 1, "ir": 1, "event": 1, "diagnostics": 1, "case": 1, "outcomes": 1, "conform": 1}
+VERSIONS: Final = {
+    "playbook": 1,
+    "ir": 1,
+    "event": 1,
+    "diagnostics": 1,
+    "case": 1,
+    "outcomes": 1,
+    "conform": 1,
+    "profile": 1,
+}
 """The current version of each schema."""
 _BASE: Final = "https://noetl.io/schema/"
 

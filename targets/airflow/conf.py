@@ -4,13 +4,41 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from noetl.compiler.ir import Json
 
 WHOLE: Final = "noetl_payload"
 """As the only key of a conf: the payload as JSON text, out of reach of what Airflow's database does to a conf."""
+
+
+SCHEDULED: Final = frozenset({"scheduled", "backfill"})
+"""The types of DAG runs that stand for an interval of the schedule."""
+
+
+class Interval(Protocol):
+    """What is read of a DAG run."""
+
+    @property
+    def run_type(self) -> str: ...
+    @property
+    def data_interval_start(self) -> datetime | None: ...
+    @property
+    def data_interval_end(self) -> datetime | None: ...
+
+
+def interval(run: Interval) -> dict[str, Json] | None:
+    """The interval of a scheduled DAG run as `{start, end}`, ISO 8601 in UTC; None for any other run."""
+    start, end = run.data_interval_start, run.data_interval_end
+    if run.run_type not in SCHEDULED or start is None or end is None:
+        return None
+    return {"start": _told(start), "end": _told(end)}
+
+
+def _told(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def payload(conf: Mapping[str, Json] | None) -> dict[str, Json]:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import noetl
 from noetl.compiler import ir
 from noetl.targets.base import Source
 
 from .layout import Layout, StepTask, lines
-from .literals import json_literal, quoted, text_literal
+from .literals import WIDTH, json_literal, quoted, text_literal
 from .params import form_params
 from .playbook import fingerprint
+from .settings import (
+    dag_arguments,
+    default_arguments,
+    imports,
+    playbook_arguments,
+    region_retries,
+    task_arguments,
+)
+
+if TYPE_CHECKING:
+    from noetl.targets.profile import Settings
 
 TAG: Final = "noetl"
 MAX_TAG: Final = 100
@@ -27,7 +38,7 @@ A step of the playbook is one task, or one per token that can reach it. `a.to(b,
 run takes, each a task of its own; a plain step takes all of them. The verdict decides the state of the DAG run.
 {about}"""
 
-from airflow.sdk import DAG, TriggerRule
+{imports}from airflow.sdk import {sdk}
 from noetl.targets.airflow.operators import {operators}
 
 PLAYBOOK = {playbook}
@@ -50,10 +61,8 @@ with DAG(
     dag_id={dag_id},
     description=playbook.description,
     doc_md=playbook.doc,
-    schedule=None,
-    catchup=False,
-    tags={tags},
-    default_args={{"retries": 0}},
+{dag}    tags={tags},
+    default_args={default_args},
 ) as dag:
 '''
 _REGIONS: Final = """
@@ -84,12 +93,17 @@ _PARAMS: Final = """
 """
 
 
-def emit(source: Source, layout: Layout) -> str:
-    """The text of the DAG file."""
+def emit(source: Source, layout: Layout, settings: Settings | None = None) -> str:
+    """The text of the DAG file; `settings` are what a profile says about the playbook."""
     workflow = source.workflow
     regions = [task for task in layout.steps if task.unit.kind == "region"]
     playbooks = _PLAYBOOKS.format(playbooks=_texts(source)) if source.playbooks else ""
+    steps = [_step(task, settings) for task in layout.steps]
+    dag, default_args = dag_arguments(settings), default_arguments(settings)
+    scheduled = ["CronDataIntervalTimetable"] if settings is not None and settings.schedule is not None else []
     head = _HEAD.format(
+        imports=imports(settings, [dag, default_args, *steps]),
+        sdk=", ".join([*scheduled, "DAG", "TriggerRule"]),
         title=_title(workflow),
         file=_one_line(os.path.basename(source.path)),
         version=noetl.__version__,
@@ -99,13 +113,14 @@ def emit(source: Source, layout: Layout) -> str:
         playbooks=playbooks,
         source_map=_source_map(layout),
         rules=(_GATHER if any(task.unit.gathers for task in regions) else "") + (_RESUMES if regions else ""),
-        arguments="    playbooks=PLAYBOOKS,\n" if source.playbooks else "",
+        arguments=("    playbooks=PLAYBOOKS,\n" if source.playbooks else "") + playbook_arguments(settings),
         digest=fingerprint(source.text, source.playbooks),
         dag_id=quoted(layout.dag_id),
         description=quoted(workflow.description or f"NoETL playbook {workflow.name}"),
-        tags=json_literal(_tags(workflow), 4),
+        dag=dag,
+        tags=json_literal(_tags(workflow, settings), 4),
+        default_args=default_args,
     )
-    steps = [_step(task) for task in layout.steps]
     edges = [
         f"    {one.variable}.to({other.variable}, {quoted(one.label(arrow.edge))})"
         for one, arrow, other in layout.arrows()
@@ -151,17 +166,25 @@ def _operator(task: StepTask) -> str:
     return f"{'Branch' if task.unit.chooses else 'Plain'}{'Region' if task.unit.kind == 'region' else 'Step'}"
 
 
-def _step(task: StepTask) -> str:
+def _step(task: StepTask, settings: Settings | None) -> str:
     rule = [f"trigger_rule={'GATHER' if task.unit.gathers else 'JOIN'}"] if task.joins else []
-    arguments = [f"task_id={quoted(task.task_id)}", "playbook=playbook", *rule]
+    said = task_arguments(task, settings) if settings is not None else []
+    arguments = [f"task_id={quoted(task.task_id)}", "playbook=playbook", *rule, *said]
     head = f"    {task.variable} = {_operator(task)}("
     if task.unit.kind != "region":
-        return f"{head}{', '.join(arguments)})"
+        line = f"{head}{', '.join(arguments)})"
+        return (
+            line
+            if len(line) <= WIDTH or not said
+            else "\n".join([head, *(f"        {a}," for a in arguments), "    )"])
+        )
     steps = [f"    {quoted(step.name)}: {lines(step)}," for step in task.unit.steps]
-    told = [*(f"{argument}," for argument in [*arguments, "retries=RESUMES"]), "steps={", *steps, "},"]
+    resumes = [] if region_retries(settings, task) else ["retries=RESUMES"]
+    told = [*(f"{argument}," for argument in [*arguments, *resumes]), "steps={", *steps, "},"]
     return "\n".join([head, *(f"        {line}" for line in told), "    )"])
 
 
-def _tags(workflow: ir.Workflow) -> list[ir.Json]:
+def _tags(workflow: ir.Workflow, settings: Settings | None) -> list[ir.Json]:
     """Sorted, without repetition; Airflow refuses a DAG with a longer tag, so it is cut."""
-    return [TAG, *sorted({tag[:MAX_TAG] for tag in workflow.tags} - {TAG, ""})]
+    tags = [*workflow.tags, *(settings.tags if settings is not None else ())]
+    return [TAG, *sorted({tag[:MAX_TAG] for tag in tags} - {TAG, ""})]

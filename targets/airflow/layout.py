@@ -17,6 +17,7 @@ TAKEN: Final = frozenset(
     (
         *("dag", "playbook", "verdict", "task", "isinstance", "DAG", "TriggerRule", "Playbook", "Verdict"),
         *("PlainStep", "BranchStep", "PlainRegion", "BranchRegion"),
+        *("timedelta", "pendulum", "CronDataIntervalTimetable"),
         *("PLAYBOOK", "PLAYBOOKS", "SOURCE_MAP", "JOIN", "GATHER", "RESUMES"),
     )
 )

@@ -28,7 +28,7 @@ from noetl.errors import InternalError
 
 from . import xcom
 from .checkpoints import Checkpoints
-from .conf import payload
+from .conf import interval, payload
 from .connections import from_connection
 from .names import edge_label, edge_task_id
 from .playbook import Playbook
@@ -53,7 +53,7 @@ RESULT: Final = "return_value"
 SHOWN: Final = 2000
 """Characters of an event's data in the log of a task."""
 RETRY_DELAY: Final = timedelta(seconds=5)
-"""The wait before a killed region goes on."""
+"""The wait before a task whose worker was lost goes on."""
 ALLOW_ENV: Final = "NOETL_ALLOW_ENV"
 """In the worker's environment: the names that templates may read, with commas between them (TPL-6)."""
 
@@ -67,6 +67,7 @@ class Step(BaseOperator):
     ui_color = "#e4f0f8"
 
     def __init__(self, *, playbook: Playbook, **kwargs: Any) -> None:  # Airflow's own arguments, which it adds to
+        kwargs.setdefault("retry_delay", RETRY_DELAY)
         super().__init__(**kwargs)
         self.playbook = playbook
         self.step = playbook.step(self.task_id)
@@ -101,7 +102,7 @@ class Step(BaseOperator):
         info = _execution(context)
         states = self._states_needed(context)
         failed = sorted(self._failed(context, states))
-        tokens = self._tokens(context, states) if self.arrivals else [_first(workflow, info, context)]
+        tokens = self._tokens(context, states) if self.arrivals else [_first(self.playbook, info, context)]
         alone = not isinstance(self, Region) and workflow.step(self.step).join == "each"
         if (not tokens and not _gathers(self)) or (len(tokens) > 1 and alone):
             raise InternalError(f"{len(tokens)} tokens reached task {self.task_id}")
@@ -153,9 +154,8 @@ class Step(BaseOperator):
         return found
 
     def _checkpoint(self, context: Context, given: Iterable[Json]) -> Checkpoints | None:
-        """What keeps the replies to the runs; a single step's are not kept."""
-        del context, given
-        return None
+        """What keeps the replies to the runs; nothing where the task is not tried again."""
+        return Checkpoints(context["task_state_store"], given) if self.retries else None
 
     async def _run(
         self,
@@ -243,8 +243,7 @@ class Region(Step):
     ui_color = "#d9ecdf"
 
     def __init__(self, *, playbook: Playbook, steps: Mapping[str, tuple[int, int]], **kwargs: Any) -> None:
-        """`steps` has the first and the last line of each. A killed worker is no failed run, so there are retries."""
-        kwargs.setdefault("retry_delay", RETRY_DELAY)
+        """`steps` has the first and the last line of each."""
         super().__init__(playbook=playbook, **kwargs)
         self.steps = tuple(steps)
         self.doc_md = "\n".join(playbook.lines(name, *lines) for name, lines in steps.items())
@@ -387,20 +386,31 @@ def _execution(context: Context) -> ExecutionInfo:
     return ExecutionInfo(str(identity), {name: os.environ[name] for name in names if name in os.environ})
 
 
-def _first(workflow: ir.Workflow, info: ExecutionInfo, context: Context) -> Token:
+def _first(playbook: Playbook, info: ExecutionInfo, context: Context) -> Token:
     """The token at `start`; where there is none, the reason is left as XCom before AirflowFailException."""
     from noetl.runtime.starting import StartFailed, first_token
     from noetl.runtime.system import SystemClock
 
     error: Json
     try:
-        return first_token(workflow, payload(context["dag_run"].conf), info, SystemClock().now())
+        return first_token(playbook.workflow(), _payload(playbook, context), info, SystemClock().now())
     except StartFailed as failed:
         error = failed.error
     except ValueError as wrong:
         error = {"type": "NotSerializable", "message": str(wrong)}
     context["ti"].xcom_push(key=KEY, value=xcom.pack_error(error))
     raise AirflowFailException(f"the execution did not start: {_told(error)}")
+
+
+def _payload(playbook: Playbook, context: Context) -> dict[str, Json]:
+    """The conf, over what a scheduled run is given; ValueError, which says why, if the conf holds none (RUN-1)."""
+    from noetl.runtime.starting import merged
+
+    run: Any = context["dag_run"]
+    given: dict[str, Json] = {}
+    if playbook.interval is not None and (found := interval(run)) is not None:
+        given = {**playbook.payload, playbook.interval: found}
+    return cast("dict[str, Json]", merged(given, payload(run.conf)))
 
 
 def _gathers(task: object) -> bool:

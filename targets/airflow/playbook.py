@@ -13,6 +13,7 @@ from noetl.errors import UsageError
 
 if TYPE_CHECKING:
     from noetl.compiler import ir
+    from noetl.compiler.ir import Json
 
 _KEPT: Final = 8
 """Compiled playbooks that one process keeps."""
@@ -33,10 +34,16 @@ class Playbook:
         digest: str,
         made_by: str,
         playbooks: Mapping[str, str] | None = None,
+        interval: str | None = None,
+        payload: Mapping[str, Json] | None = None,
     ) -> None:
         check_version(made_by, noetl.__version__)
         self.playbooks = dict(playbooks or {})
         """The texts of the playbooks that steps may run, by file (TOO-4)."""
+        self.interval = interval
+        """The entry of a scheduled execution's payload that holds its interval."""
+        self.payload = dict(payload or {})
+        """What else is in it."""
         if fingerprint(text, self.playbooks) != digest:
             raise UsageError("PLAYBOOK was edited in this file; edit the playbook and compile it again")
         self._text = text

@@ -32,6 +32,7 @@ SOURCES: Final[dict[str, Source]] = {
     "case": Source("NoETL conformance case", printed.case),
     "conform": Source("NoETL conform: what noetl conform and a program that runs cases say", printed.conform),
     "outcomes": Source("NoETL outcomes: what noetl run --mock answers instead of tools", printed.outcomes),
+    "profile": Source("NoETL profile: how playbooks run on a target", printed.profile),
 }
 """By name; the versions are in `noetl.schema`."""
 

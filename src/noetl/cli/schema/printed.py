@@ -13,6 +13,7 @@ from noetl.diagnostics import Diagnostic, Edit, Fix, Kind, Related, Span
 from noetl.runtime import events
 from noetl.runtime.mock import OutcomeFile
 from noetl.runtime.store.rows import LoggedEvent
+from noetl.targets.profile import Profile
 
 from .tool_fields import Schema, ref
 from .typed import Definitions
@@ -92,6 +93,12 @@ def case() -> Schema:
 def outcomes() -> Schema:
     """The outcomes that `noetl run --mock` reads: `docs/running.md` says what they mean."""
     made: Schema = OutcomeFile.model_json_schema(ref_template="#/$defs/{model}")
+    return {name: part for name, part in made.items() if name != "title"}
+
+
+def profile() -> Schema:
+    """A profile of operations: `docs/airflow.md` says what it means."""
+    made: Schema = Profile.model_json_schema(ref_template="#/$defs/{model}")
     return {name: part for name, part in made.items() if name != "title"}
 
 
