@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -26,13 +27,14 @@ from ..case import Case
 from ..deviations import Deviation, kept_for
 from ..observation import Observation
 from ..probe import Probe
-from .airflow import AirflowCase, AirflowRun, run_in_airflow
+from .airflow import AirflowCase, AirflowRun, Pool
 from .base import Broken, Observed
 from .runtime import recorded
 
-_SECONDS: Final = 20.0
-"""For a case at most, on top of what it takes to start Airflow."""
-_START: Final = 120.0
+SECONDS: Final = 60.0
+"""For a case at most."""
+PROCESSES: Final = 2
+"""So many processes of Airflow share the cases, where there are as many processors."""
 
 
 class Airflow:
@@ -41,6 +43,9 @@ class Airflow:
     name = "airflow"
     tier: str | None = "inproc"
     batch = 60
+
+    def __init__(self) -> None:
+        self._pool = Pool(min(PROCESSES, len(os.sched_getaffinity(0))))
 
     def versions(self) -> Mapping[str, str]:
         """Of what has a part in it and is installed."""
@@ -61,28 +66,29 @@ class Airflow:
         return kept_for(self.name)
 
     def observe(self, cases: Sequence[Case]) -> Iterator[Observed]:
-        """Compile all of them, run what compiles in one process."""
+        """Compile all of them, run what compiles."""
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="noetl-conform-")))
             servers = [stack.enter_context(Probe(case.probe)) for case in cases]
             pairs = zip(cases, servers, strict=True)
-            made = [_made(n, case, server.url, folder) for n, (case, server) in enumerate(pairs)]
+            made = [dag_of(n, case, server.url, folder) for n, (case, server) in enumerate(pairs)]
             asked = [one for one in made if isinstance(one, AirflowCase)]
-            runs = iter(run_in_airflow(asked, time_limit=_START + _SECONDS * len(asked)))
+            runs = self._pool.run(asked, SECONDS)
             for one, server in zip(made, servers, strict=True):
                 if not isinstance(one, AirflowCase):
                     yield one if isinstance(one, Broken) else Observation(None, one)
                 else:
-                    yield _seen(next(runs), server)
+                    yield observation_of(next(runs), server, sequential=True)
 
     def __enter__(self) -> Airflow:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Every batch has ended its process."""
+        """End Airflow."""
+        self._pool.close()
 
 
-def _made(number: int, case: Case, probe: str, folder: Path) -> AirflowCase | Sequence[Diagnostic] | Broken:
+def dag_of(number: int, case: Case, probe: str, folder: Path) -> AirflowCase | Sequence[Diagnostic] | Broken:
     """The DAG of a case under an id of its own, or why there is none."""
     compilation = compile_source(case.text(), case.path)
     if not compilation.ok or compilation.workflow is None:
@@ -129,12 +135,12 @@ def _kept(case: Case, file: Path) -> Path:
     return file
 
 
-def _seen(run: AirflowRun, server: Probe) -> Observed:
+def observation_of(run: AirflowRun, server: Probe, *, sequential: bool) -> Observation:
+    """What was seen of a DAG run; `sequential` where tasks run one at a time."""
     if run.problem is not None or run.verdict is None:
         told = (run.problem or "the DAG run left no verdict").strip().splitlines()[-1]
-        return Observation(None, (), server.requests, sequential=True, problem=told)
-    wanted = "success" if run.verdict["status"] == "completed" else "failed"
-    summary = dict(run.verdict)
-    if run.state != wanted:
-        summary["status"] = f"{summary['status']}, though the DAG run is {run.state}"
-    return Observation(summary, (), server.requests, sequential=True)
+        return Observation(None, (), server.requests, sequential=sequential, problem=told)
+    if run.state != ("success" if run.verdict["status"] == "completed" else "failed"):
+        told = f"the verdict is {run.verdict['status']}, though the DAG run is {run.state}"
+        return Observation(None, (), server.requests, sequential=sequential, problem=told)
+    return Observation(run.verdict, (), server.requests, sequential=sequential)

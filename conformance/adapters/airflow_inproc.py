@@ -1,4 +1,4 @@
-"""The process side of `airflow`: cases are a file in the home folder, an answer per line leaves on standard output.
+"""The process side of `airflow`: reads lists of cases, a line each, and writes when one begins and what came of it.
 
 What is real: the parser of DAG files (one bag of one bundle), serialisation, the scheduling decisions of a DAG run, the
 execution API, XCom and task code. What is not: processes for tasks, a scheduler loop, a real database server.
@@ -28,17 +28,26 @@ DAG_MODULE: Final = "airflow.sdk.definitions.dag"
 
 
 def main() -> None:
-    """Run the cases in rounds, in each of which a DAG id has one file."""
+    """Run the cases of each line in rounds, in each of which a DAG id has one file; until the input ends."""
+    asked = os.fdopen(os.dup(0), encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # whatever tasks print goes to the log
-    cases: list[Case] = json.loads((Path(os.environ["AIRFLOW_HOME"]) / "cases.json").read_text("utf-8"))
+
+    def say(**told: object) -> None:
+        print(json.dumps(told), file=answers, flush=True)
+
     _shorten_polls()
     _settle_empty_tasks()
     run = _Runner()
-    for number, chosen in enumerate(_rounds(cases)):
-        run.load(Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]) / f"round{number}", [cases[n] for n in chosen])
-        for n in chosen:
-            print(json.dumps({"case": n, **run.case(cases[n])}), file=answers, flush=True)
+    say(ready=True)
+    for line in asked:
+        cases: list[Case] = json.loads(line)
+        for chosen in _rounds(cases):
+            run.load([cases[n] for n in chosen])
+            for n in chosen:
+                say(case=n)
+                say(case=n, **run.case(cases[n]))
 
 
 def _rounds(cases: list[Case]) -> Iterator[list[int]]:
@@ -70,13 +79,16 @@ class _Runner:
         self._sync = dagbag.sync_bag_to_db
         self._dags: dict[str, DAG] = {}
         self._problems: dict[str, str] = {}
+        self._rounds = 0
         # `load` does it once for all; dag.test() would parse the whole folder again for every run.
         _replace(dagbag, "BundleDagBag", lambda *_, **__: None)
         _replace(dagbag, "sync_bag_to_db", lambda *_, **__: None)
         _replace(DagBundlesManager, "sync_bundles_to_db", lambda *_, **__: None)
 
-    def load(self, folder: Path, cases: list[Case]) -> None:
+    def load(self, cases: list[Case]) -> None:
         """Parse and register the files of a round."""
+        self._rounds += 1
+        folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]) / f"round{self._rounds}"
         folder.mkdir()
         for case in cases:
             place = folder / case["dag_id"][:200]
