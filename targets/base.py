@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from noetl.compiler import ir
 from noetl.diagnostics import Kind
+
+if TYPE_CHECKING:
+    from .explain import Explanation
+    from .requirements import Requirements
 
 Support: TypeAlias = Literal["native", "emulated", "refused"]
 """How a target carries a feature: by a construct of its own, by the runtime inside one of its tasks, or not at all."""
@@ -28,8 +32,8 @@ class Capability:
     """The diagnostic of a refusal; None for what is carried."""
     refusal: Refusal | None = None
     hint: str | None = None
-    versions: str = "all"
-    """The versions of the other engine to which the row applies."""
+    versions: tuple[str, ...] = ()
+    """The versions of the other engine to which the row applies; none are all of them."""
 
     def __post_init__(self) -> None:
         refused = self.support == "refused"
@@ -37,6 +41,11 @@ class Capability:
             raise ValueError(
                 f"capability {self.feature}: a code and a kind of refusal belong to refused rows, and only there"
             )
+
+
+def rows_of(table: Iterable[Capability], version: str) -> tuple[Capability, ...]:
+    """The rows that hold for a version of the other engine."""
+    return tuple(row for row in table if not row.versions or version in row.versions)
 
 
 def markdown_table(rows: Iterable[Capability], features: Mapping[str, str]) -> str:
@@ -63,6 +72,16 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked of a compilation besides the playbook."""
+
+    version: str | None = None
+    """The version of the other engine, one of the target's; None is the newest."""
+    native: bool = False
+    """Whether every fallback is refused."""
+
+
+@dataclass(frozen=True, slots=True)
 class Compiled:
     """The result for one playbook."""
 
@@ -71,10 +90,10 @@ class Compiled:
     file: str
     """The name of the file, without folders."""
     content: str
-    explanation: str
-    """What became of each step, and why: what `--explain` prints."""
-    requirements: str
-    """What it needs where it runs, a line for each: what `--requirements` prints."""
+    explain: Callable[[], Explanation]
+    """Tells what became of each step, and why: what `--explain` prints."""
+    require: Callable[[], Requirements]
+    """Tells what it needs where it runs: what `--requirements` prints."""
 
 
 class Target(Protocol):
@@ -82,10 +101,15 @@ class Target(Protocol):
 
     name: str
 
-    def capabilities(self) -> tuple[Capability, ...]:
-        """The table of what this target carries."""
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions of the other engine that there are files for, the newest last."""
         ...
 
-    def compile(self, source: Source) -> Compiled:
+    def capabilities(self) -> tuple[Capability, ...]:
+        """The table of what this target carries, with a row for each version where they differ."""
+        ...
+
+    def compile(self, source: Source, options: Options | None = None) -> Compiled:
         """The file for a playbook, checked against it; UnsupportedByTarget with every reason if there is none."""
         ...

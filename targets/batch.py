@@ -1,39 +1,55 @@
-"""Several playbooks for one target: all of them, or none with every reason."""
+"""Several playbooks for one target: what each becomes, or every reason why not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
-from noetl.diagnostics import START_OF_FILE, Diagnostic, Severity, in_order, kind
+from noetl.diagnostics import START_OF_FILE, Diagnostic, Severity, kind
 from noetl.errors import UnsupportedByTarget
 
-from .base import Compiled, Source, Target
+from .base import Compiled, Source
 
 SAME_ID: Final = kind("NTL506", "same-id-on-target", Severity.ERROR, "two playbooks that a target could not tell apart")
 
 
-def compile_all(target: Target, sources: Sequence[Source]) -> list[Compiled]:
-    """What the target makes of each playbook, in order; UnsupportedByTarget if it refuses any of them.
+@dataclass(slots=True)
+class Batch:
+    """A playbook is in one of the two."""
 
-    Two playbooks with one identity are refused too: the later file would take the place of the earlier one.
+    done: list[tuple[Source, Compiled]] = field(default_factory=list)
+    """In the order in which they were given."""
+    refused: list[Diagnostic] = field(default_factory=list)
+
+
+def compile_all(compile_: Callable[[Source], Compiled], sources: Iterable[Source]) -> Batch:
+    """What the `compile` of a target makes of each playbook.
+
+    Two playbooks with one identity are both refused: the file of one would take the place of the other's.
     """
-    done: list[Compiled] = []
-    refused: list[Diagnostic] = []
-    first: dict[str, Source] = {}
+    batch = Batch()
     for source in sources:
         try:
-            made = target.compile(source)
+            batch.done.append((source, compile_(source)))
         except UnsupportedByTarget as error:
-            refused += error.diagnostics
-            continue
-        other = first.setdefault(made.identity, source)
-        if other is not source:
-            refused.append(_same(made.identity, source, other))
-        done.append(made)
-    if refused:
-        raise UnsupportedByTarget(in_order(refused))
-    return done
+            batch.refused += error.diagnostics
+    return _apart(batch)
+
+
+def _apart(batch: Batch) -> Batch:
+    """The batch without the playbooks that share an identity."""
+    sharing: dict[str, list[Source]] = {}
+    for source, made in batch.done:
+        sharing.setdefault(made.identity, []).append(source)
+    kept = [(source, made) for source, made in batch.done if len(sharing[made.identity]) == 1]
+    same = [
+        _same(identity, source, next(other for other in sources if other is not source))
+        for identity, sources in sharing.items()
+        if len(sources) > 1
+        for source in sources
+    ]
+    return Batch(kept, [*batch.refused, *same])
 
 
 def _same(identity: str, source: Source, other: Source) -> Diagnostic:

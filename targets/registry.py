@@ -17,6 +17,15 @@ def names() -> tuple[str, ...]:
     return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
 
 
+def version_of(target: Target, wanted: str | None) -> str:
+    """The version of the other engine that is meant, by default the newest; UsageError if there are no files for it."""
+    if wanted is None:
+        return target.versions[-1]
+    if wanted not in target.versions:
+        raise UsageError(f'target "{target.name}" has no version "{wanted}"; versions: {", ".join(target.versions)}')
+    return wanted
+
+
 def load(name: str) -> Target:
     """The target called `name`; UsageError, which lists the installed ones, if there is none."""
     for point in entry_points(group=GROUP, name=name):

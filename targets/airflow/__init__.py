@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from noetl.targets.base import Capability, Compiled, Source, Target
+    from noetl.targets.base import Capability, Compiled, Options, Source, Target
 
 
 class AirflowTarget:
@@ -19,11 +19,20 @@ class AirflowTarget:
 
         return TABLE
 
-    def compile(self, source: Source) -> Compiled:
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions of Airflow that there are files for, the newest last."""
+        from .capabilities import VERSIONS
+
+        return VERSIONS
+
+    def compile(self, source: Source, options: Options | None = None) -> Compiled:
         """The DAG file of a playbook; UnsupportedByTarget with every reason if there is none."""
+        from noetl.targets.base import Options
+
         from .lower import compile_playbook
 
-        return compile_playbook(source)
+        return compile_playbook(source, options or Options())
 
 
 TARGET: Final[Target] = AirflowTarget()

@@ -7,8 +7,8 @@ from typing import Final
 from noetl.diagnostics import Severity, kind
 from noetl.targets.base import Capability
 
-VERSIONS: Final = "3.3"
-"""The versions of Airflow for which the table holds."""
+VERSIONS: Final = ("3.3",)
+"""The versions of Airflow for which there are files, the newest last."""
 
 PLAYBOOK: Final = kind(
     "NTL507", "unknown-playbook-on-target", Severity.ERROR, "a sub-playbook by a template, of unknown playbooks"

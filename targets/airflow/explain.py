@@ -1,4 +1,4 @@
-"""The story of a compilation for people: what became of each step and edge, and why."""
+"""The story of a compilation for Airflow: what became of each step and edge, and why."""
 
 from __future__ import annotations
 
@@ -6,22 +6,51 @@ import os
 from collections.abc import Iterator
 
 from noetl.targets.base import Source
-from noetl.targets.plan import Arrow
+from noetl.targets.explain import REMEDIES, Budget, Explanation, StepStory
+from noetl.targets.plan import MAX_COPIES, Arrow
 
+from .emit import MAX_TAG, TAG
 from .layout import Layout, StepTask, lines
-from .names import VERDICT
+from .names import MAX_LENGTH, VERDICT
 
 JOIN_RULE = "none_failed_min_one_success"
 ALL_RULE = "all_done"
 
 
-def explain(source: Source, layout: Layout) -> str:
-    """One block per step, with lines of the playbook; the last block is the verdict's."""
-    tasks = len(layout.steps) + sum(1 for _ in layout.edge_tasks()) + 1
-    steps = {step.name for task in layout.steps for step in task.unit.steps}
-    told = [
-        f"{os.path.basename(source.path)} -> DAG {layout.dag_id}: {_count(len(steps), 'step')}, {_count(tasks, 'task')}"
-    ]
+def explain(source: Source, layout: Layout, content: str) -> Explanation:
+    """What became of each step; `content` is the file."""
+    tasks: dict[str, list[str]] = {}
+    for task in layout.steps:
+        tasks.setdefault(task.unit.step.name, []).append(task.task_id)
+    found = {story.step: story for task in layout.steps for story in _stories(task, tasks[task.unit.step.name])}
+    steps = [found.get(s.name) or StepStory(s.name, *lines(s), "dropped", None, (), ()) for s in source.workflow.steps]
+    budgets = tuple(_budgets(source, layout, content))
+    return Explanation(tuple(steps), budgets, _text(source, layout, steps, budgets))
+
+
+def _stories(task: StepTask, tasks: list[str]) -> Iterator[StepStory]:
+    names = tuple(step.name for step in task.unit.steps)
+    for step, reason in zip(task.unit.steps, task.unit.reasons, strict=True):
+        yield StepStory(step.name, *lines(step), task.unit.kind, reason, tuple(tasks), names)
+
+
+def _budgets(source: Source, layout: Layout, content: str) -> Iterator[Budget]:
+    yield Budget("tasks of the DAG", _tasks(layout), None)
+    yield Budget("bytes of the file", len(content.encode()), None)
+    yield Budget("copies of a step", max((len(task.unit.copies) for task in layout.steps), default=0), MAX_COPIES)
+    yield Budget("characters of an id", max(map(len, (layout.dag_id, *layout.source_map()))), MAX_LENGTH)
+    yield Budget("characters of a tag", max(map(len, (TAG, *source.workflow.tags))), MAX_TAG)
+
+
+def _tasks(layout: Layout) -> int:
+    return len(layout.steps) + sum(1 for _ in layout.edge_tasks()) + 1
+
+
+def _text(source: Source, layout: Layout, steps: list[StepStory], budgets: tuple[Budget, ...]) -> str:
+    """One block per step, with lines of the playbook; then the verdict's, and what is used of Airflow's limits."""
+    kept = [story for story in steps if story.unit != "dropped"]
+    name = os.path.basename(source.path)
+    told = [f"{name} -> DAG {layout.dag_id}: {_count(len(kept), 'step')}, {_count(_tasks(layout), 'task')}"]
     leaving: dict[str, list[tuple[Arrow, StepTask]]] = {}
     for task, arrow, target in layout.arrows():
         leaving.setdefault(task.task_id, []).append((arrow, target))
@@ -29,14 +58,16 @@ def explain(source: Source, layout: Layout) -> str:
         if task.copy.id.number == 1:
             told += ["", *_unit(task)]
         told += _task(task, leaving.get(task.task_id, []))
-    dropped = [step.name for step in source.workflow.steps if step.name not in steps]
-    if dropped:
-        told += ["", f"dropped, as no path from start leads there: {', '.join(dropped)}"]
+    if len(kept) < len(steps):
+        dropped = ", ".join(story.step for story in steps if story.unit == "dropped")
+        told += ["", f"dropped, as no path from start leads there: {dropped}"]
     told += [
         "",
         VERDICT,
         "    one task below all edges and all plain steps, trigger rule all_done: the status and the outcome",
     ]
+    native = sum(story.native for story in kept)
+    told += ["", f"native: {native} of {_count(len(kept), 'step')}", *(budget.text() for budget in budgets)]
     return "\n".join(told)
 
 
@@ -48,9 +79,12 @@ def _unit(task: StepTask) -> Iterator[str]:
         yield f"    unit region, {tasks}{'' if unit.many else ': one token goes through'}"
         for step, reason in zip(unit.steps, unit.reasons, strict=True):
             yield f"        {step.name} ({_lines(*lines(step))}): {reason.text} [{reason.code}]"
-        return
-    yield f"{unit.step.name} ({_lines(*task.lines)})"
-    yield f"    unit {unit.kind}, {tasks}: {unit.reasons[0].text} [{unit.reasons[0].code}]"
+    else:
+        yield f"{unit.step.name} ({_lines(*task.lines)})"
+        yield f"    unit {unit.kind}, {tasks}: {unit.reasons[0].text} [{unit.reasons[0].code}]"
+    if unit.kind == "region":
+        for reason in dict.fromkeys(unit.reasons):
+            yield f"    to make it native [{reason.code}]: {REMEDIES[reason]}"
 
 
 def _task(task: StepTask, leaving: list[tuple[Arrow, StepTask]]) -> Iterator[str]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from noetl.compiler import ir
 from noetl.compiler.frontend import compile_source
 from noetl.diagnostics import Diagnostic, in_order
 from noetl.errors import UnsupportedByTarget
-from noetl.targets.base import Compiled, Source
+from noetl.targets.base import Compiled, Options, Source, rows_of
+from noetl.targets.explain import fallbacks
 from noetl.targets.features import refusals, used
 from noetl.targets.plan import plan
 from noetl.targets.requirements import requirements
 from noetl.targets.verify import verify
 
-from .capabilities import TABLE, UNKNOWN_PLAYBOOKS
+from .capabilities import TABLE, UNKNOWN_PLAYBOOKS, VERSIONS
 from .emit import emit
 from .explain import explain
 from .layout import lay_out
@@ -22,15 +24,19 @@ from .layout import lay_out
 NAME = "airflow"
 
 
-def compile_playbook(source: Source) -> Compiled:
+def compile_playbook(source: Source, options: Options) -> Compiled:
     """The DAG file of a playbook and the story of each step; UnsupportedByTarget with every reason if there is none."""
-    if found := [diagnostic for file, workflow in _carried(source) for diagnostic in _refused(source, file, workflow)]:
-        raise UnsupportedByTarget(in_order(found))
+    version = options.version or VERSIONS[-1]
+    found = [refused for file, workflow in _carried(source) for refused in _refused(source, version, file, workflow)]
     made = plan(source.workflow)
     verify(made, source.workflow)
+    found += fallbacks(made, NAME, source.path) if options.native else []
+    if found:
+        raise UnsupportedByTarget(in_order(found))
     layout = lay_out(source.workflow, made)
-    needed = requirements(source, NAME).shown()
-    return Compiled(layout.dag_id, f"{layout.dag_id}.py", emit(source, layout), explain(source, layout), needed)
+    content = emit(source, layout)
+    told = partial(explain, source, layout, content)
+    return Compiled(layout.dag_id, f"{layout.dag_id}.py", content, told, partial(requirements, source, NAME))
 
 
 def _carried(source: Source) -> Iterator[tuple[str, ir.Workflow]]:
@@ -42,6 +48,6 @@ def _carried(source: Source) -> Iterator[tuple[str, ir.Workflow]]:
             yield name, child
 
 
-def _refused(source: Source, file: str, workflow: ir.Workflow) -> list[Diagnostic]:
-    table = TABLE if source.all_playbooks else (*TABLE, UNKNOWN_PLAYBOOKS)
+def _refused(source: Source, version: str, file: str, workflow: ir.Workflow) -> list[Diagnostic]:
+    table = rows_of(TABLE if source.all_playbooks else (*TABLE, UNKNOWN_PLAYBOOKS), version)
     return refusals(used(workflow), NAME, table, file)

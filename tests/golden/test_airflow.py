@@ -27,7 +27,7 @@ def compiled(name: str) -> Compiled:
 @pytest.mark.parametrize("part", ["py", "explained"])
 def test_what_is_emitted_is_what_is_kept(name: str, part: str) -> None:
     made = compiled(name)
-    text = made.content if part == "py" else made.explanation + "\n"
+    text = made.content if part == "py" else made.explain().text + "\n"
     kept = FOLDER / f"{name}.{part}.txt"
     shown = text.replace(noetl.__version__, "{version}")
     if os.environ.get("UPDATE_GOLDEN") == "1":

@@ -13,10 +13,10 @@ from noetl.runtime.capabilities import RUN
 from noetl.targets.airflow import TARGET
 from noetl.targets.airflow.capabilities import ROWS
 from noetl.targets.airflow.connections import COLUMNS
-from noetl.targets.base import Capability, Compiled, Source, markdown_table
+from noetl.targets.base import Capability, Source, markdown_table, rows_of
 from noetl.targets.batch import compile_all
 from noetl.targets.features import FEATURES
-from noetl.targets.registry import load, names
+from noetl.targets.registry import load, names, version_of
 
 DOCS = Path(__file__).parents[3] / "docs" / "airflow.md"
 HEAD = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: p, path: some/p}\n"
@@ -86,25 +86,45 @@ workflow: [{step: start, tool: {kind: workbook, name: "{{ workload.which }}"}}]
 def test_two_playbooks_with_one_id() -> None:
     text = "workflow: [{step: start}]\n"
     odd = "workflow: [{step: start, tool: {kind: container, image: x}}]\n"
-    with pytest.raises(UnsupportedByTarget) as raised:
-        compile_all(TARGET, [source(text, "a.yaml"), source(odd, "b.yaml"), source(text, "c.yaml")])
-    assert [(d.path, d.code) for d in raised.value.diagnostics] == [("b.yaml", "NTL504"), ("c.yaml", "NTL506")]
-    assert raised.value.diagnostics[1].message == 'the playbook becomes "some.p", and so does the one in "a.yaml"'
+    batch = compile_all(TARGET.compile, [source(text, "a.yaml"), source(odd, "b.yaml"), source(text, "c.yaml")])
+    assert batch.done == []
+    assert [(d.path, d.code) for d in batch.refused] == [
+        ("b.yaml", "NTL504"),
+        ("a.yaml", "NTL506"),
+        ("c.yaml", "NTL506"),
+    ]
+    assert [d.message for d in batch.refused[1:]] == [
+        f'the playbook becomes "some.p", and so does the one in "{other}"' for other in ("c.yaml", "a.yaml")
+    ]
 
 
 def test_a_batch_keeps_its_order() -> None:
-    def compiled(name: str) -> Compiled:
+    def named(name: str) -> Source:
         found = compile_source(HEAD.replace("some/p", name) + "workflow: [{step: start}]\n", "p.yaml")
         assert found.workflow is not None
-        return compile_all(TARGET, [Source("p.yaml", found.text, found.workflow)])[0]
+        return Source("p.yaml", found.text, found.workflow)
 
-    assert [compiled(name).file for name in ("b", "a/c")] == ["b.py", "a.c.py"]
+    batch = compile_all(TARGET.compile, map(named, ("b", "a/c")))
+    assert [made.file for _, made in batch.done] == ["b.py", "a.c.py"]
+
+
+def test_a_version_is_one_of_the_target() -> None:
+    assert version_of(TARGET, None) == TARGET.versions[-1] == "3.3"
+    assert version_of(TARGET, "3.3") == "3.3"
+    with pytest.raises(UsageError, match=r'target "airflow" has no version "2\.9"; versions: .*3\.3$'):
+        version_of(TARGET, "2.9")
+
+
+def test_rows_of_a_version() -> None:
+    both = Capability("loop", "native", "so", versions=())
+    old, new = (Capability("cycle", "native", how, versions=(how,)) for how in ("1", "2"))
+    assert rows_of((both, old, new), "2") == (both, new)
 
 
 def test_the_table_has_a_row_for_every_feature() -> None:
     rows = [row.feature for row in TARGET.capabilities()]
     assert sorted(rows) == sorted(FEATURES)
-    assert {row.versions for row in TARGET.capabilities()} == {"3.3"}
+    assert all(set(row.versions) <= set(TARGET.versions) for row in TARGET.capabilities())
 
 
 def test_tools_are_carried_where_the_runtime_runs_them() -> None:

@@ -47,7 +47,9 @@ def test_packages_kinds_and_credentials() -> None:
     made = requirements(source({}), "airflow")
     assert made.packages == (f"noetl[airflow,postgres,s3]=={noetl.__version__}",)
     assert made.kinds == ("http", "postgres", "python")
-    assert made.credentials == (*("aliased", "bucket", "lake", "part", "plain", "tok en", "typed", "warehouse"),)
+    assert made.credentials == (
+        *("aliased", "bucket", "lake", "part", "plain", "tok en", "typed", "warehouse", "{{ workload.which }}"),
+    )
 
 
 def test_what_a_child_needs_is_needed() -> None:
