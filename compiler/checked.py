@@ -67,9 +67,11 @@ class Checked:
         """What was written after a key of the playbook."""
         return self._values.get(id(key))
 
-    def lost_tool(self, step: ir.Step) -> bool:
-        """Whether a step was written with a tool that the structure refuses."""
-        return not self.sound and step.tool is None and step.name in self._with_tool
+    def lost_work(self, step: ir.Step) -> bool:
+        """Whether a step was written with a tool or a loop that the structure refuses, so that its events are not
+        known."""
+        lost_tool = step.tool is None and step.name in self._with_tool
+        return not self.sound and (lost_tool or (step.loop is None and step.name in self._with_loop))
 
     def broken(self, *rules: ir.Rule) -> bool:
         """Whether the structure may have refused the `when` of one of the rules, or what its block does."""
@@ -113,7 +115,14 @@ class Checked:
     @cached_property
     def _with_tool(self) -> frozenset[str]:
         """The names of steps that were written with a tool, in v2 or v1."""
-        names = [owner.get("step") for owner in self._maps if owner.key("tool") or owner.key("type")]
+        return self._steps_with("tool", "type")
+
+    @cached_property
+    def _with_loop(self) -> frozenset[str]:
+        return self._steps_with("loop", "iterator")
+
+    def _steps_with(self, *keys: str) -> frozenset[str]:
+        names = [owner.get("step") for owner in self._maps if any(owner.key(key) for key in keys)]
         return frozenset(name.text for name in names if isinstance(name, Scalar))
 
     @cached_property

@@ -208,7 +208,7 @@ class _Place:
         self._inherits = step.name in playbook.facts.errors.inherited
         rule = site.rule
         self._rule = rule
-        self._lost = playbook.lost_tool(step) or (
+        self._lost = playbook.lost_work(step) or (
             not playbook.sound and rule is not None and isinstance(rule.when, bool)
         )
         """Whether the structure may have refused what says when the site is rendered."""

@@ -14,7 +14,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
@@ -53,6 +53,8 @@ _SQL_SYNONYMS: Final = {
     "commands_b64": "command_b64",
     **_WITH,
 }
+_SQL_TEXT: Final = ("command", "command_b64", "script")
+_SQL_WORK: Final = (*_SQL_TEXT, "table")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +67,18 @@ class ToolKind:
     synonyms: Mapping[str, str] = field(default_factory=lambda: _WITH)
     mistaken: Mapping[str, str] = field(default_factory=dict)
     """Fields by the names that other programs have for them, which are none here."""
+    needs: tuple[str, ...] = ()
+    """Fields of which no call can do without one, the usual first."""
     runner: bool = True
     """Whether noetl itself can run it (TOO-8)."""
 
     def canonical(self, name: str) -> str:
         """The canonical name of a field (DOC-11)."""
         return self.synonyms.get(name, name)
+
+    def lacks(self, given: Iterable[str]) -> bool:
+        """Whether a call with these fields, by canonical names, fails because one that it needs is not among them."""
+        return bool(self.needs) and set(self.needs).isdisjoint(given)
 
     def knows(self, name: str) -> bool:
         """Whether `name` is the canonical name of a field of this kind."""
@@ -80,13 +88,13 @@ class ToolKind:
 KINDS: Final[Mapping[str, ToolKind]] = {
     known.name: known
     for known in (
-        ToolKind("http", _COMMON | _HTTP, _HTTP_SYNONYMS, _HTTP_MISTAKEN),
-        ToolKind("postgres", _COMMON | _SQL, _SQL_SYNONYMS, _SQL_MISTAKEN),
-        ToolKind("duckdb", _COMMON | _SQL | {"path"}, _SQL_SYNONYMS, _SQL_MISTAKEN),
-        ToolKind("python", _COMMON | _PYTHON),
-        ToolKind("workbook", _COMMON | {"name"}, {"task": "name", **_WITH}),
-        ToolKind("playbook", _COMMON | {"path", "return_step"}, {"payload": "args", **_WITH}),
-        ToolKind("secrets", _COMMON | {"provider", "name"}),
+        ToolKind("http", _COMMON | _HTTP, _HTTP_SYNONYMS, _HTTP_MISTAKEN, ("url",)),
+        ToolKind("postgres", _COMMON | _SQL, _SQL_SYNONYMS, _SQL_MISTAKEN, _SQL_WORK),
+        ToolKind("duckdb", _COMMON | _SQL | {"path"}, _SQL_SYNONYMS, _SQL_MISTAKEN, _SQL_WORK),
+        ToolKind("python", _COMMON | _PYTHON, needs=("code", "code_b64", "script")),
+        ToolKind("workbook", _COMMON | {"name"}, {"task": "name", **_WITH}, needs=("name",)),
+        ToolKind("playbook", _COMMON | {"path", "return_step"}, {"payload": "args", **_WITH}, needs=("path",)),
+        ToolKind("secrets", _COMMON | {"provider", "name"}, needs=("name",)),
         ToolKind("event_log", _COMMON | {"data"}),
         ToolKind("snowflake", None, _SQL_SYNONYMS, runner=False),
         ToolKind("ducklake", None, _SQL_SYNONYMS, runner=False),
@@ -107,7 +115,6 @@ PLUG_INS: Final = "noetl.tools"
 UNKNOWN: Final = ToolKind("", None)
 """Stands for a kind that does not exist, where the rest of the playbook is still looked at."""
 
-_SQL_TEXT: Final = ("command", "command_b64", "script")
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 """HTTP methods for which the result is the body where a sink gives none (SNK-1)."""
 

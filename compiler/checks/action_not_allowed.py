@@ -17,7 +17,7 @@ KIND = kind("NTL402", "action-not-allowed", Severity.ERROR, "a control action at
 def check(playbook: Checked) -> Iterator[Diagnostic]:
     """At the key of the action. Every event that the rule listens to must allow it."""
     for spec, step in playbook.steps():
-        if playbook.lost_tool(step):
+        if playbook.lost_work(step):
             continue
         for rule, lowered in zip(spec.case or (), step.rules, strict=True):
             for key in controls(rule):

@@ -18,7 +18,7 @@ KIND = kind("NTL405", "rule-never-fires", Severity.WARNING, "a rule that can nev
 def check(playbook: Checked) -> Iterator[Diagnostic]:
     """At the `when`. Not in steps that never run (NTL204), nor where the structure or an expression is refused."""
     for spec, step in playbook.steps():
-        if playbook.lost_tool(step) or step.name not in playbook.facts.reach.from_start:
+        if playbook.lost_work(step) or step.name not in playbook.facts.reach.from_start:
             continue
         for rule, firing in zip(spec.case or (), playbook.facts.firings[step.span], strict=True):
             if not firing.may and _is_readable(rule, firing.rule):

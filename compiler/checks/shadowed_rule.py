@@ -13,7 +13,7 @@ KIND = kind("NTL406", "shadowed-rule", Severity.WARNING, "a rule that an earlier
 def check(playbook: Checked) -> Iterator[Diagnostic]:
     """At the `when`, with the `when` of the earlier rules."""
     for spec, step in playbook.steps():
-        if playbook.lost_tool(step):
+        if playbook.lost_work(step):
             continue
         rules = spec.case or ()
         for rule, firing in zip(rules, playbook.facts.firings[step.span], strict=True):

@@ -94,6 +94,18 @@ workflow:
     ]
 
 
+def test_a_loop_that_is_refused_takes_no_rule_along() -> None:
+    text = """\
+workflow:
+  - step: start
+    loop: 5
+    tool: {kind: python, code: "result = 1"}
+    case:
+      - {when: "{{ event.name == 'loop.done' }}", then: {set: {a: 1}}}
+"""
+    assert [d.code for d in compile_source(HEAD + text, "playbook.yaml").diagnostics] == ["NTL103"]
+
+
 def test_checks_are_found_without_a_list() -> None:
     codes = [check.KIND.code for check in registry()]
     assert codes == sorted(set(codes))
