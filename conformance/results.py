@@ -42,6 +42,12 @@ class Header:
     """The codes with which the target's table refuses."""
     began: str = ""
     """ISO 8601 in UTC."""
+    tier: str | None = None
+    """The tier of the target, if it has several."""
+
+    def place(self) -> str:
+        """The target with its tier."""
+        return self.target if self.tier is None else f"{self.target} ({self.tier})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,7 @@ class Session:
             dict(self.adapter.versions()),
             sorted(claims.refuses),
             began,
+            self.adapter.tier,
         )
         return Results(header, tuple(self._records), tuple(notes))
 

@@ -21,7 +21,7 @@ _SHOWN: Final = 12
 _STEP: Final = re.compile(r"^run (.+?) (?:\[|\w)")
 
 
-def failure(one: Judged, target: str, place: str | None = None) -> list[str]:
+def failure(one: Judged, target: str, place: str | None = None, tier: str | None = None) -> list[str]:
     """All that is known of a case that is not green. `place` is the file of the case, if it is not the suite's."""
     lines = [f"{one.verdict.upper()} {one.case.id}  on {target}: {one.case.title}"]
     for clause in one.case.clauses[:2]:
@@ -40,13 +40,13 @@ def failure(one: Judged, target: str, place: str | None = None) -> list[str]:
     where = playbook_line(one)
     if where is not None:
         lines.append(f"  playbook  {where}")
-    lines.append(f"  again     {again(one, target, place)}")
+    lines.append(f"  again     {again(one, target, place, tier)}")
     return lines
 
 
-def again(one: Judged, target: str, place: str | None = None) -> str:
+def again(one: Judged, target: str, place: str | None = None, tier: str | None = None) -> str:
     """The command that runs only this case."""
-    name = shlex.quote(target)
+    name = shlex.quote(target) + (f" --tier {tier}" if tier else "")
     if place is not None:
         return f"noetl conform --target {name} --cases {shlex.quote(place)}"
     return f"noetl conform --target {name} --case {shlex.quote(one.case.id)}"

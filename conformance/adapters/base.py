@@ -105,8 +105,17 @@ class InProcess:
         """Every case has closed what it opened."""
 
 
-def adapter(target: str, *, time_limit: float = 60.0) -> Adapter:
-    """What runs cases on a target; `time_limit` is in seconds for each case. UsageError if there is none."""
+TIERS: Final = ("inproc", "scheduler")
+"""The tiers of `airflow`: `dag.test()` in one process, and all parts of Airflow."""
+
+
+def adapter(target: str, *, time_limit: float = 60.0, tier: str | None = None) -> Adapter:
+    """What runs cases on a target, or on a tier of it; `time_limit` is in seconds for each case.
+
+    UsageError if there is none.
+    """
+    if tier is not None and (target != "airflow" or tier not in TIERS):
+        raise UsageError(f'target "{target}" has no tier "{tier}"; tiers of "airflow": {", ".join(TIERS)}')
     if target.startswith(EXEC):
         from .stdio import Program
 
@@ -115,8 +124,9 @@ def adapter(target: str, *, time_limit: float = 60.0) -> Adapter:
         return InProcess(target, f"noetl.conformance.adapters.{target}")
     if target == "airflow":
         from .airflow_cases import Airflow
+        from .airflow_scheduler import AirflowScheduler
 
-        return Airflow()
+        return AirflowScheduler() if tier == "scheduler" else Airflow()
     if target in names():
         found = load(target)
         if isinstance(found, Observable):

@@ -20,7 +20,7 @@ def badges(results: Results) -> dict[str, dict[str, Json]]:
         for clause in one.case.clauses:
             areas.setdefault(area(clause), {})[one.case.id] = one
     made = {name: _badge(name, records.values()) for name, records in sorted(areas.items())}
-    return {"all": _badge(f"noetl on {results.header.target}", results.records), **made}
+    return {"all": _badge(f"noetl on {results.header.place()}", results.records), **made}
 
 
 def _badge(label: str, records: Iterable[Judged]) -> dict[str, Json]:

@@ -22,7 +22,7 @@ def junit(results: Results, command: str = "conform") -> str:
     suite = SubElement(
         root,
         "testsuite",
-        name=f"noetl {command} {results.header.target}",
+        name=f"noetl {command} {results.header.place()}",
         tests=str(len(results.records) + bool(results.notes)),
         failures=str(counts["failed"] + counts["stale"] + bool(results.notes)),
         errors=str(counts["broken"]),
@@ -30,7 +30,7 @@ def junit(results: Results, command: str = "conform") -> str:
         timestamp=results.header.began,
     )
     for one in results.records:
-        _add(suite, one, results.header.target)
+        _add(suite, one, results)
     if results.notes:
         case = SubElement(suite, "testcase", name="claims of the target", classname="claims")
         SubElement(case, "failure", message=_sound(results.notes[0])).text = _sound("\n".join(results.notes))
@@ -38,13 +38,15 @@ def junit(results: Results, command: str = "conform") -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
 
-def _add(suite: Element, one: Judged, target: str) -> None:
+def _add(suite: Element, one: Judged, results: Results) -> None:
+    header = results.header
     case = SubElement(
         suite, "testcase", name=one.case.id, classname=area(one.case.clauses[0]), time=f"{one.seconds:.3f}"
     )
     first = _sound(" ".join(one.said[0].split())) if one.said else ""
     if one.verdict in ("failed", "stale"):
-        SubElement(case, "failure", message=first).text = _sound("\n".join(failure(one, target)))
+        told = failure(one, header.target, tier=header.tier)
+        SubElement(case, "failure", message=first).text = _sound("\n".join(told))
     elif one.verdict == "broken":
         SubElement(case, "error", message=first).text = _sound("\n".join(one.said))
     elif one.verdict != "passed":

@@ -33,12 +33,12 @@ def page(results: Results, coverage: Sequence[str]) -> str:
 
 def _lines(results: Results, coverage: Sequence[str]) -> Iterator[str]:
     header = results.header
-    title = f"noetl conform: {header.target}"
+    title = f"noetl conform: {header.place()}"
     yield '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
     word, style = ("conformant as far as asked", "passed") if results.ok() else ("not conformant", "failed")
-    yield f'<h1>{escape(header.target)} <span class="{style}" id="word">{word}</span></h1>'
+    yield f'<h1>{escape(header.place())} <span class="{style}" id="word">{word}</span></h1>'
     versions = ", ".join(f"{name} {version}" for name, version in header.versions.items())
     yield f"<p>{escape(versions)}. Level {header.level}, seed {header.seed}, began {escape(header.began)}.<br>"
     yield f"Suite <code>{header.suite}</code>, law <code>{header.law}</code>.</p>"
@@ -75,7 +75,8 @@ def _details(results: Results) -> Iterator[str]:
             mark = " open" if verdict in ("failed", "stale", "broken") and len(found) <= 20 else ""
             yield f'<details id="{escape(one.case.id, quote=True)}"{mark}><summary>{escape(one.case.id)}{code}: '
             yield f"{escape(one.case.title)}</summary>"
-            yield f"<pre>{escape(chr(10).join(failure(one, results.header.target)))}</pre></details>"
+            told = failure(one, results.header.target, tier=results.header.tier)
+            yield f"<pre>{escape(chr(10).join(told))}</pre></details>"
 
 
 def _not_run(found: Sequence[Judged]) -> Iterator[str]:

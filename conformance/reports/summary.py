@@ -16,7 +16,7 @@ def summary(results: Results, coverage: list[str]) -> str:
 
 def _lines(results: Results, coverage: list[str]) -> Iterator[str]:
     header, counts = results.header, results.counts()
-    yield f"# {header.target}: {'conformant as far as asked' if results.ok() else 'not conformant'}"
+    yield f"# {header.place()}: {'conformant as far as asked' if results.ok() else 'not conformant'}"
     yield ""
     yield f"Suite `{header.suite}`, law `{header.law}`, level {header.level}, seed {header.seed}"
     yield f"({', '.join(f'{name} {version}' for name, version in header.versions.items())})."
@@ -36,7 +36,7 @@ def _lines(results: Results, coverage: list[str]) -> Iterator[str]:
             code = f" ({one.deviation})" if one.deviation else ""
             yield f"- `{one.case.id}`{code}: {line_of(one.said[0]) if one.said else one.case.title}"
             if verdict in ("failed", "stale"):
-                yield f"  `{again(one, header.target)}`"
+                yield f"  `{again(one, header.target, tier=header.tier)}`"
     if coverage:
         yield from ("", "## Coverage", "")
         yield from (f"- {line}" for line in coverage)

@@ -50,6 +50,9 @@ def command(
         str | None,
         typer.Option("--target", "-t", metavar="NAME|exec:CMD", help="What is judged: runtime, airflow, a command."),
     ] = None,
+    tier: Annotated[
+        str | None, typer.Option("--tier", metavar="inproc|scheduler", help="How airflow is run; default inproc.")
+    ] = None,
     cases: Annotated[
         Path | None, typer.Option("--cases", metavar="PATH", help="Cases of your own instead of the suite's.")
     ] = None,
@@ -89,6 +92,7 @@ def command(
     Examples:
       noetl conform --target runtime
       noetl conform --target airflow --level standard --report out
+      noetl conform --target airflow --tier scheduler --case "RUN-*"
       noetl conform --target "exec:python examples/conform_target.py" --case "LOP-*"
       noetl conform --target runtime --cases my_cases
       noetl conform my_playbook.yaml --target airflow
@@ -120,9 +124,9 @@ def command(
     if cases is None:
         picked = at_level(picked, taken.value)
     if what:
-        raise typer.Exit(prove(what[0], target, outcomes or [], seed, limit, known, report, quiet=quiet))
+        raise typer.Exit(prove(what[0], target, outcomes or [], seed, limit, known, report, tier=tier, quiet=quiet))
     began = now()
-    with adapter(target) as place:
+    with adapter(target, tier=tier) as place:
         whole = cases is None and len(picked) == len(every)
         suite = digest(one for _, one in every)
         session = Session(place, picked, suite, taken.value, seed, limit, known, whole)
@@ -143,6 +147,7 @@ def prove(
     known: Sequence[Deviation],
     report: Path | None,
     *,
+    tier: str | None = None,
     quiet: bool,
 ) -> int:
     """Whether one playbook means the same on a target, for outcomes that reach its rules; the exit code."""
@@ -161,7 +166,7 @@ def prove(
     folder = (report or KEPT) / "cases"
     placed = [(write_case(folder, case), case) for case in cases]
     began = now()
-    with adapter(target) as place:
+    with adapter(target, tier=tier) as place:
         session = Session(place, placed, digest(cases), "standard", seed, budget, known)
         _run(session, None, 0, folder, quiet=quiet)
         results = session.results(began)
@@ -186,7 +191,7 @@ def _run(session: Session, suite: Path | None, drawn: int, kept: Path, *, quiet:
         if one.verdict in ("failed", "stale", "broken"):
             progress.clear()
             place = None if suite is not None and one.path.is_relative_to(suite) else str(one.path)
-            print("\n".join(failure(one, session.adapter.name, place)), flush=True)
+            print("\n".join(failure(one, session.adapter.name, place, tier=session.adapter.tier)), flush=True)
     progress.clear()
 
 
@@ -207,7 +212,7 @@ def _tell(results: Results, coverage: list[str], report: Path | None, compare: P
             print(f"coverage: {line}")
         print(f"report: {report / 'report.html'}")
     counts = ", ".join(f"{n} {verdict}" for verdict, n in results.counts().items() if n or verdict in _ALWAYS)
-    print(f"{results.header.target}: {len(results.records)} cases, {counts}")
+    print(f"{results.header.place()}: {len(results.records)} cases, {counts}")
 
 
 _ALWAYS: Final = ("passed", "failed", "broken", "not run")
