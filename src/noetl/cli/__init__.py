@@ -32,6 +32,7 @@ COMMANDS: Final[tuple[str, ...]] = (
     "resume",
     "events",
     "compile",
+    "diff",
     "conform",
     "test",
     "schema",
