@@ -77,7 +77,7 @@ class Playbooks:
         except TimeoutError:
             if not limit.expired():
                 raise
-            return _failed("Timeout", f"not finished within {request.timeout:g} s")
+            return timed_out(request)
 
     def _tools(self, folder: Path) -> ToolRunner:
         if folder not in self._boxes:
@@ -85,23 +85,18 @@ class Playbooks:
         return self._boxes[folder]
 
     async def _run(self, request: ToolCall, depth: int) -> Outcome:
-        path, wanted = request.fields.get("path"), request.fields.get("return_step")
-        if depth >= MAX_DEPTH:
-            return _failed("LimitExceeded", f"playbooks call playbooks more than {MAX_DEPTH} deep")
-        if not isinstance(path, str):
-            return _failed("PlaybookFailed", f"the path of a playbook is text, not {path!r}")
         try:
-            entry = self._library.get(path)
-            payload = plain(request.args)
+            entry = self._library.get(wanted_path(request, depth))
+            payload = payload_of(request)
+        except ChildRefused as refused:
+            return refused.outcome
         except PlaybookMissing as missing:
-            return _failed("PlaybookFailed", str(missing))
-        except NotSerializable as failure:
-            return _failed("NotSerializable", f"the args: {failure}")
-        watch = _Watch(wanted) if isinstance(wanted, str) else None
-        return await self._child(request, entry, payload if isinstance(payload, dict) else {}, watch, depth)
+            return failed("PlaybookFailed", str(missing))
+        wanted = request.fields.get("return_step")
+        return await self._child(request, entry, payload, Watch(wanted) if isinstance(wanted, str) else None, depth)
 
     async def _child(
-        self, request: ToolCall, entry: Entry, payload: dict[str, Json], watch: _Watch | None, depth: int
+        self, request: ToolCall, entry: Entry, payload: dict[str, Json], watch: Watch | None, depth: int
     ) -> Outcome:
         folder = Path(entry.file).parent
         key = request.idempotency_key
@@ -118,11 +113,7 @@ class Playbooks:
         if execution.cancelled:
             raise asyncio.CancelledError  # `execute` has taken it; whoever cancelled the attempt waits for it
         outcome = execution.outcome()
-        if outcome["status"] != "completed":
-            error = outcome.get("error")
-            told = f"{error.get('type')}: {error.get('message')}" if isinstance(error, dict) else "no reason"
-            return _failed("PlaybookFailed", f'playbook "{request.fields["path"]}" failed with {told}', error)
-        return Outcome(response=outcome["output"] if watch is None else watch.result)
+        return answer(request, outcome, outcome["output"] if watch is None else watch.result)
 
 
 class _Within:
@@ -141,7 +132,7 @@ class _Within:
         """Everything is closed with the main playbook's runner."""
 
 
-class _Watch:
+class Watch:
     """Listens for the result of a step: of its run with the largest key."""
 
     def __init__(self, step: str) -> None:
@@ -157,7 +148,49 @@ class _Watch:
             self._key, self.result = event.key, event.data.get("result")
 
 
-def _failed(kind: str, message: str, cause: Json = None) -> Outcome:
+class ChildRefused(Exception):
+    """A call that starts no child; `outcome` is what it comes to."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        self.outcome = failed(kind, message)
+        super().__init__(message)
+
+
+def wanted_path(request: ToolCall, depth: int) -> str:
+    """The path of the playbook that a call wants; ChildRefused where it is none, or too many called each other."""
+    if depth >= MAX_DEPTH:
+        raise ChildRefused("LimitExceeded", f"playbooks call playbooks more than {MAX_DEPTH} deep")
+    path = request.fields.get("path")
+    if not isinstance(path, str):
+        raise ChildRefused("PlaybookFailed", f"the path of a playbook is text, not {path!r}")
+    return path
+
+
+def payload_of(request: ToolCall) -> dict[str, Json]:
+    """The payload of the child; ChildRefused where the args are no JSON (VAL-1)."""
+    try:
+        payload = plain(request.args)
+    except NotSerializable as failure:
+        raise ChildRefused("NotSerializable", f"the args: {failure}") from failure
+    return payload if isinstance(payload, dict) else {}
+
+
+def answer(request: ToolCall, outcome: Mapping[str, Json], response: Json) -> Outcome:
+    """What a call comes to whose child has ended; `response` is the answer of one that completed."""
+    if outcome["status"] == "completed":
+        return Outcome(response=response)
+    error = outcome.get("error")
+    told = f"{error.get('type')}: {error.get('message')}" if isinstance(error, dict) else "no reason"
+    return failed("PlaybookFailed", f'playbook "{request.fields["path"]}" failed with {told}', error)
+
+
+def timed_out(request: ToolCall) -> Outcome:
+    """What a call comes to whose child did not end in time."""
+    return failed("Timeout", f"not finished within {request.timeout:g} s")
+
+
+def failed(kind: str, message: str, cause: Json = None) -> Outcome:
+    """A failed call."""
     error: dict[str, Json] = {"type": kind, "message": message}
     if cause is not None:
         error["cause"] = cause

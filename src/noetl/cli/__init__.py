@@ -1,24 +1,29 @@
 """The `noetl` command.
 
 To add a command: write `cli/<name>.py` with one public function `command(...)`, typed for Typer, whose docstring is the
-help, and add `<name>` to `COMMANDS`. A module is imported only when its command is asked for (or listed in help), so
-what it imports does not slow the others. A command raises `typer.Exit(code)` with one of the codes below; errors of
-`noetl.errors` that it lets through are shown and turned into their code here.
+help, and add `<name>` to `COMMANDS`. A command with commands of its own has a Typer app `group` instead. A module is
+imported only when its command is asked for (or listed in help), so what it imports does not slow the others. A command
+raises `typer.Exit(code)` with one of the codes below; errors of `noetl.errors` that it lets through are shown and
+turned into their code here.
 """
 
 from __future__ import annotations
 
-import importlib
-import os
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Final, TextIO
 
-import typer
-from typer.core import TyperCommand, TyperGroup
+try:  # reading these takes as long as a short command does, and a command that is interrupted shows no traceback
+    import importlib
+    import os
+    from collections.abc import Sequence
+    from typing import Annotated, Final, TextIO
 
-import noetl
-from noetl.errors import InternalError, NoetlError, UsageError
+    import typer
+    from typer.core import TyperCommand, TyperGroup
+
+    import noetl
+    from noetl.errors import InternalError, NoetlError, UsageError
+except KeyboardInterrupt:
+    sys.exit(130)
 
 COMMANDS: Final[tuple[str, ...]] = (
     "init",
@@ -31,6 +36,12 @@ COMMANDS: Final[tuple[str, ...]] = (
     "replay",
     "resume",
     "events",
+    "server",
+    "worker",
+    "playbook",
+    "execute",
+    "executions",
+    "logs",
     "compile",
     "diff",
     "conform",
@@ -46,6 +57,8 @@ FINDINGS: Final = 1
 USAGE: Final = 2
 INTERNAL: Final = 3
 """A bug in noetl."""
+INTERRUPTED: Final = 130
+"""Ctrl-C, as shells have it."""
 
 TRACEBACK: Final = "NOETL_TRACEBACK"
 """Set to 1, this environment variable shows the traceback of an internal error."""
@@ -57,16 +70,26 @@ class _Commands(TyperGroup):
     def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
 
-    def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | None:  # noqa: ARG002
+    def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}")
+        if hasattr(module, "group"):
+            return _group(cmd_name, module.group)
         single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
         single.command(cmd_name)(module.command)
         command = typer.main.get_command(single)
         if not isinstance(command, TyperCommand):
             raise InternalError(f"command {cmd_name} is not a single command")
         return command
+
+
+def _group(name: str, app: object) -> TyperGroup:
+    if not isinstance(app, typer.Typer):
+        raise InternalError(f"command {name} is not a group of commands")
+    made = typer.main.get_group(app)
+    made.name = name
+    return made
 
 
 app = typer.Typer(
@@ -100,18 +123,32 @@ def _root(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that `argv` (default: the process's arguments) names; the exit code, never an exception."""
-    _open_closed_streams()
-    for stream in (sys.stdout, sys.stderr):
-        _tolerate_any_text(stream)
-    code = _run(argv)
+    try:
+        _open_closed_streams()
+        for stream in (sys.stdout, sys.stderr):
+            _tolerate_any_text(stream)
+        return _flushed(_run(argv))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _flushed(code: int) -> int:
+    """The code of a command, or that of an output which cannot be written."""
     try:
         sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered would fail again at the exit
+        give_up(sys.stdout)
         if isinstance(error, BrokenPipeError):  # the reader has seen enough
             return FINDINGS
         return _complain(error.strerror or str(error), USAGE)
     return code
+
+
+def give_up(stream: TextIO) -> None:
+    """Let a stream that cannot be written take all from now on: what is buffered would fail again at the exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _run(argv: Sequence[str] | None) -> int:

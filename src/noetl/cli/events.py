@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -40,20 +41,20 @@ def command(
       noetl events --follow --json | jq -c 'select(.name == "call.error")'
       noetl events --execution 5f0f1e0c --otlp http://localhost:4318/v1/traces
     """
-    from .logs import reading
+    from .opening import reading
 
     with reading(log, execution) as (kept, entry):
-        events = _followed(kept, entry) if follow else kept.events(entry.execution_id)
-        if otlp is not None:
-            from noetl.runtime.telemetry import export
+        with closing(_followed(kept, entry) if follow else kept.events(entry.execution_id)) as events:
+            if otlp is not None:
+                from noetl.runtime.telemetry import export
 
-            print(f"{export(kept, entry, events, otlp)} spans sent", file=sys.stderr)
-            return
-        for event in events:
-            print(json.dumps(event.to_json()) if as_json else _line(event), flush=follow)
+                print(f"{export(kept, entry, events, otlp)} spans sent", file=sys.stderr)
+                return
+            for event in events:
+                print(json.dumps(event.to_json()) if as_json else _line(event), flush=follow)
 
 
-def _followed(log: Log, entry: Entry) -> Iterator[LoggedEvent]:
+def _followed(log: Log, entry: Entry) -> Generator[LoggedEvent]:
     """The events as they come, until the execution has ended or nobody runs it any more."""
     position = 0
     while True:

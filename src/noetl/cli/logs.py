@@ -1,35 +1,79 @@
-"""The event log as commands open it."""
+"""`noetl logs`: the events of an execution of a server."""
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from .remote import Server, ask, client
 
 if TYPE_CHECKING:
-    from noetl.runtime.store.log import Entry, Log
+    import httpx
+
+PAGE: Final = 500
+AGAIN: Final = 1.0
+"""Seconds until a stream that broke off is asked for again."""
+TRIES: Final = 5
+"""So many streams in a row may bring nothing before that is an error."""
 
 
-@contextmanager
-def writing(place: str | None, *, mocked: bool) -> Iterator[Log]:
-    """The log of `--log`, made if it is not there. `mocked` marks the executions whose outcomes come from a file."""
-    from noetl.runtime.store import open_log
+def command(
+    execution_id: Annotated[str, typer.Argument(metavar="ID", help="The execution.")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the execution has ended.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line, as noetl events --json.")] = False,
+    server: Server = None,
+) -> None:
+    """Print the events of an execution.
 
-    log = open_log(place)
-    log.mocked = mocked
-    try:
-        yield log
-    finally:
-        log.close()
+    \b
+    Examples:
+      noetl logs exec-123
+      noetl logs exec-123 --follow --json
+    """
+    with client(server) as asked:
+        for event in followed(asked, execution_id) if follow else _kept(asked, execution_id):
+            print(json.dumps(event) if as_json else _line(event), flush=follow)
 
 
-@contextmanager
-def reading(place: str | None, execution_id: str | None) -> Iterator[tuple[Log, Entry]]:
-    """The log of `--log` and an execution of it, by default the latest; UsageError where one is not there."""
-    from noetl.runtime.store import open_log
+def followed(asked: httpx.Client, execution_id: str) -> Iterator[dict[str, Any]]:
+    """All events, as they come, until the execution has ended; a stream that breaks off is taken up where it was."""
+    import httpx
 
-    log = open_log(place, create=False)
-    try:
-        yield log, log.find(execution_id)
-    finally:
-        log.close()
+    after, idle = 0, 0
+    where = f"/executions/{execution_id}/events"
+    while idle < TRIES:
+        ask(asked, "GET", where, params={"after": after, "limit": 1})
+        idle += 1
+        try:
+            headers = {"accept": "text/event-stream"}
+            with asked.stream("GET", where, params={"after": after}, headers=headers) as answer:
+                for line in answer.iter_lines():
+                    if line.startswith("data: "):
+                        event: dict[str, Any] = json.loads(line.removeprefix("data: "))
+                        after, idle = int(event["position"]), 0
+                        yield event
+        except httpx.HTTPError:
+            time.sleep(AGAIN)
+        if ask(asked, "GET", f"/executions/{execution_id}")["status"] != "running":
+            yield from _kept(asked, execution_id, after)
+            return
+
+
+def _kept(asked: httpx.Client, execution_id: str, after: int = 0) -> Iterator[dict[str, Any]]:
+    while True:
+        params = {"after": after, "limit": PAGE}
+        found = ask(asked, "GET", f"/executions/{execution_id}/events", params=params)["events"]
+        if not found:
+            return
+        yield from found
+        after = found[-1]["position"]
+
+
+def _line(event: dict[str, Any]) -> str:
+    place = " ".join(str(event[part]) for part in ("step", "key") if event[part] is not None)
+    told = json.dumps(event["data"])
+    return f"{event['time']} {event['name']} {place} {told if len(told) <= 200 else told[:200] + '...'}"

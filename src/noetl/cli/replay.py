@@ -38,7 +38,7 @@ def command(
       noetl replay
       noetl replay --execution 5f0f1e0c --json | jq .same
     """
-    from .logs import reading
+    from .opening import reading
 
     with reading(log, execution) as (kept, entry):
         found = _replayed(kept, entry, timeline=not as_json)

@@ -49,7 +49,7 @@ def command(
 
     from .driving import Orders, drive
     from .ending import finish
-    from .logs import reading
+    from .opening import reading
     from .progress import display
 
     orders = Orders(credentials, playbooks or (), deadline, until, mock, mock_rest is Rest.REAL, with_runs=as_json)

@@ -91,7 +91,7 @@ def command(
     from .driving import Orders, drive, lasting
     from .ending import finish
     from .inputs import read_payload
-    from .logs import writing
+    from .opening import writing
     from .progress import display
 
     if file == "-" and payload == "-":

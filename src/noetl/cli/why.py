@@ -51,7 +51,7 @@ def command(
     from noetl.runtime.rebuilding import rebuilt, workflow_of
     from noetl.runtime.tracing import Tracer
 
-    from .logs import reading
+    from .opening import reading
 
     with reading(log, execution) as (kept, entry):
         found = kept.kept(entry.execution_id)

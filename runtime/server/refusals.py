@@ -1,0 +1,70 @@
+"""Why the server does not do what it is asked: a type, a message and a status of HTTP. Nothing has changed then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, cast
+
+from noetl.compiler.ir import Json
+from noetl.diagnostics import Diagnostic, as_json
+from noetl.errors import ExecutionError
+
+
+class Refused(ExecutionError):
+    """The request cannot be carried out."""
+
+    status: ClassVar[int] = 422
+
+    def to_json(self) -> dict[str, Json]:
+        """The body of the answer."""
+        return {"error": {"type": type(self).__name__, "message": str(self)}}
+
+
+class PlaybookRefused(Refused):
+    """The playbook has errors."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__(f"the playbook has {len(self.diagnostics)} errors")
+
+    def to_json(self) -> dict[str, Json]:
+        """With every diagnostic, as `noetl lint --format json` shows it."""
+        return {**super().to_json(), "diagnostics": [cast(Json, as_json(found)) for found in self.diagnostics]}
+
+
+class NotFound(Refused):
+    """There is no such thing."""
+
+    status = 404
+
+
+class Conflict(Refused):
+    """It does not fit what is already there."""
+
+    status = 409
+
+
+class ClaimLost(Conflict):
+    """The command is not this worker's: its lease lapsed, it was answered, or it was never claimed by it."""
+
+
+class Ended(Conflict):
+    """The execution has ended."""
+
+
+class NotAllowed(Refused):
+    """The token does not allow this."""
+
+    status = 403
+
+
+class NoToken(Refused):
+    """A token is needed: send it as `Authorization: Bearer TOKEN`."""
+
+    status = 401
+
+
+class TooLarge(Refused):
+    """The request is too large."""
+
+    status = 413

@@ -1,0 +1,64 @@
+"""Posts outcomes to the server until it has them, or says that they are not wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+import httpx
+
+from ..ports import Outcome
+from ..queue.claims import Claimed
+from ..store.rows import encoded
+
+FIRST_PAUSE: Final = 0.05
+LONGEST_PAUSE: Final = 5.0
+"""Seconds between two tries, while the server does not answer."""
+_SECONDS: Final = 30.0
+_log = logging.getLogger("noetl.worker")
+
+
+class Posting:
+    """A client of one server. Belongs to one event loop; `async with` closes it."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        headers = {"content-type": "application/json"}
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        self._client = httpx.AsyncClient(
+            base_url=url, headers=headers, timeout=_SECONDS, limits=httpx.Limits(max_connections=32), trust_env=False
+        )
+
+    async def __aenter__(self) -> Posting:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def outcome(self, claimed: Claimed, outcome: Outcome) -> None:
+        """Post an outcome. Goes on trying while the server does not answer: whoever waits cancels it when the claim is
+        lost. An outcome that the server refuses is told to the log: another worker has the command, or nobody wants it.
+        """
+        event = {
+            "execution_id": claimed.request.execution_id,
+            "name": "call.done" if outcome.error is None else "call.error",
+            "event_id": f"{claimed.number}:{claimed.claim}",
+            "payload": {"number": claimed.number, "claim": claimed.claim, "outcome": outcome.to_json()},
+        }
+        body = encoded(event).encode()
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                answer = await self._client.post("/api/v2/events", content=body)
+            except httpx.TransportError as error:
+                _log.warning("the server does not answer: %s %s", type(error).__name__, error)
+            else:
+                if answer.is_success:
+                    return
+                if answer.status_code < 500:
+                    _log.warning("an outcome was refused: %s", answer.text[:500])
+                    return
+                _log.warning("the server answered %d", answer.status_code)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
