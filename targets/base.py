@@ -11,6 +11,7 @@ from noetl.diagnostics import Kind
 
 if TYPE_CHECKING:
     from .explain import Explanation
+    from .profile import Profile
     from .requirements import Requirements
 
 Support: TypeAlias = Literal["native", "emulated", "refused"]
@@ -79,6 +80,8 @@ class Options:
     """The version of the other engine, one of the target's; None is the newest."""
     native: bool = False
     """Whether every fallback is refused."""
+    profile: Profile | None = None
+    """What an operations team says about playbooks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import TYPE_CHECKING
 
 from noetl.compiler import ir
 from noetl.compiler.frontend import compile_source
@@ -20,6 +21,10 @@ from .capabilities import TABLE, UNKNOWN_PLAYBOOKS, VERSIONS
 from .emit import emit
 from .explain import explain
 from .layout import lay_out
+from .settings import conflicts
+
+if TYPE_CHECKING:
+    from noetl.targets.profile import Settings
 
 NAME = "airflow"
 
@@ -31,12 +36,23 @@ def compile_playbook(source: Source, options: Options) -> Compiled:
     made = plan(source.workflow)
     verify(made, source.workflow)
     found += fallbacks(made, NAME, source.path) if options.native else []
+    layout = lay_out(source.workflow, made)
+    settings = _settings(source, options)
+    found += conflicts(layout, settings, source.path) if settings is not None else ()
     if found:
         raise UnsupportedByTarget(in_order(found))
-    layout = lay_out(source.workflow, made)
-    content = emit(source, layout)
+    content = emit(source, layout, settings)
     told = partial(explain, source, layout, content)
     return Compiled(layout.dag_id, f"{layout.dag_id}.py", content, told, partial(requirements, source, NAME))
+
+
+def _settings(source: Source, options: Options) -> Settings | None:
+    """What the profile says about the playbook. Profiles are loaded only where there is one."""
+    if options.profile is None:
+        return None
+    from noetl.targets.profile import settings_for
+
+    return settings_for(options.profile, source.workflow)
 
 
 def _carried(source: Source) -> Iterator[tuple[str, ir.Workflow]]:

@@ -7,7 +7,7 @@ schema serves all targets; what only one of them knows stands under that target'
 from __future__ import annotations
 
 from .models import AirflowDag, AirflowStep, General, Profile, Schedule, StepSettings
-from .reading import load, parse
+from .reading import Read, load, parse
 from .settings import Settings, settings_for, unused
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "AirflowStep",
     "General",
     "Profile",
+    "Read",
     "Schedule",
     "Settings",
     "StepSettings",

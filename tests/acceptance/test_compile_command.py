@@ -179,3 +179,30 @@ def test_what_several_playbooks_need_is_told_once(folder: Path, capsys: pytest.C
     assert compile_("lake.yaml", "other.yaml", "-o", "dags/", "--requirements") == 0
     packages = [f"package noetl[{extras}]=={noetl.__version__}\n" for extras in ("airflow,duckdb", "airflow")]
     assert capsys.readouterr().out == "".join([*packages, "kind duckdb\n"])
+
+
+def test_a_profile_says_how_tasks_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "ops.yml").write_text("profile: 1\nsteps: {start: {airflow: {pool: db}}}\n", "utf-8")
+    assert compile_("good.yaml", "other.yaml", "--profile", "ops.yml", "-o", "dags/") == 0
+    assert 'pool="db"' in (folder / "dags" / "a.good.py").read_text("utf-8")
+    assert 'pool="db"' in (folder / "dags" / "other.py").read_text("utf-8")
+    assert compile_("good.yaml", "other.yaml", "--profile", "ops.yml", "-o", "dags/", "--check") == 0
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("profile: 1\nsteps: {strt: {}}\n", 'ops.yml:2:9: error[NTL510] "strt" is no step of the playbooks'),
+        ("profile: 1\nstep: {}\n", 'ops.yml:2:1: error[NTL101] unexpected key "step" in the profile'),
+        (None, 'ops.yml:1:1: error[NTL010] "ops.yml" cannot be read'),
+    ],
+)
+def test_a_profile_with_an_error_writes_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str | None, told: str
+) -> None:
+    if text is not None:
+        (folder / "ops.yml").write_text(text, "utf-8")
+    assert compile_("good.yaml", "--profile", "ops.yml") == 1
+    assert told in capsys.readouterr().err
+    assert [name for name in written(folder) if name.endswith(".py")] == []

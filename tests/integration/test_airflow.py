@@ -20,7 +20,8 @@ from noetl.runtime.scope import ExecutionInfo
 from noetl.runtime.system import RandomIds, SystemClock
 from noetl.runtime.tools import ToolBox
 from noetl.targets.airflow import TARGET
-from noetl.targets.base import Compiled, Source
+from noetl.targets.base import Compiled, Options, Source
+from noetl.targets.profile import parse
 
 from .airflow_cases import DATA, REGIONS, SHAPES, Case
 
@@ -66,7 +67,14 @@ def conf(case: Case, probe: Probe) -> Mapping[str, Json]:
 @pytest.fixture(scope="module")
 def probe() -> Iterator[Probe]:
     pages = [{"json": {"page": n, "more": n < 4, "items": [n, n]}} for n in range(1, 5)]
-    with Probe({"a": [{"json": {"ok": True}}], "b": [{"text": "fine"}], "pages": pages}) as running:
+    with Probe(
+        {
+            "once": [{"json": {"ok": True}}, {"json": {"ok": False}}],
+            "a": [{"json": {"ok": True}}],
+            "b": [{"text": "fine"}],
+            "pages": pages,
+        }
+    ) as running:
         yield running
 
 
@@ -169,8 +177,87 @@ page.retry_delay = __import__("datetime").timedelta(0)
 """
 
 
+SCHEDULED_CASE = Case(
+    "scheduled",
+    """
+  - step: start
+    case:
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {result: {from: "[workload.span, workload.mode, workload.n]"}}
+""",
+    "completed",
+    "start",
+)
+PROFILE = """
+profile: 1
+schedule: {cron: "0 6 * * *", timezone: Europe/Berlin, start: 2026-01-01, into: span, payload: {mode: full, n: 2}}
+defaults: {retries: 1, airflow: {priority_weight: 3}}
+steps: {start: {owner: me, timeout: 300}}
+"""
+OF_THE_SCHEDULE = """
+
+class Scheduled(type(start)):
+    def perform(self, context):
+        from datetime import datetime, UTC
+
+        run = context["dag_run"]
+        start, end = datetime(2026, 3, 28, 5, tzinfo=UTC), datetime(2026, 3, 29, 4, tzinfo=UTC)
+        context["dag_run"] = run.model_copy(
+            update={"run_type": "scheduled", "data_interval_start": start, "data_interval_end": end}
+        )
+        return super().perform(context)
+
+
+start.__class__ = Scheduled
+"""
+LOST = """
+
+class Lost(type(b)):
+    def _checkpoint(self, context, given):
+        kept = super()._checkpoint(context, given)
+        keep = kept.keep
+
+        def keep_and_die(reply):
+            keep(reply)
+            if context["ti"].try_number == 1:
+                raise MemoryError("the worker is gone")
+
+        kept.keep = keep_and_die
+        return kept
+
+
+b.__class__ = Lost
+b.retry_delay = __import__("datetime").timedelta(0)
+"""
+LOST_CASE = Case(
+    "lost",
+    """
+  - step: start
+    next: [b]
+  - step: b
+    tool: {kind: http, url: "{{ workload.probe }}/once"}
+    case:
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {result: {from: response.data.ok}, next: [end]}
+  - step: end
+""",
+    "completed",
+    "start b end",
+    output=True,
+)
+
+
+def profiled(case: Case, text: str) -> Compiled:
+    found = compile_source(case.text, f"{case.name}.yaml")
+    assert found.workflow is not None
+    profile = parse(text, "ops.yaml").profile
+    assert profile is not None
+    return TARGET.compile(Source(found.path, found.text, found.workflow), Options(profile=profile))
+
+
 def on_airflow_only(probe: Probe) -> dict[str, AirflowCase]:
     pages = compiled(PAGES_CASE)
+    scheduled, lost = profiled(SCHEDULED_CASE, PROFILE), profiled(LOST_CASE, "profile: 1\nsteps: {b: {retries: 1}}")
     made = compiled(CASES["unhandled_error_in_one_branch"])
     choice = compiled(STALE_CASE)
     alone = compiled(CASES["writes_of_branches_meet_in_order"])
@@ -179,6 +266,9 @@ def on_airflow_only(probe: Probe) -> dict[str, AirflowCase]:
         "a crash alone": AirflowCase(alone.identity, alone.content + CRASH.format(variable="slow")),
         "a skipped task left something before": AirflowCase(choice.identity, choice.content + STALE),
         "a region is killed": AirflowCase(pages.identity, pages.content + KILLED, {"probe": probe.url}),
+        "by hand": AirflowCase(scheduled.identity, scheduled.content, {"span": "mine"}),
+        "of the schedule": AirflowCase(scheduled.identity, scheduled.content + OF_THE_SCHEDULE, {"n": 3}),
+        "a step's worker is lost": AirflowCase(lost.identity, lost.content + LOST, {"probe": probe.url}),
         "no payload": AirflowCase(made.identity, made.content, {"noetl_payload": "["}),
         "no dag": AirflowCase("no.dag", "from airflow.sdk import DAG"),
         "no parse": AirflowCase("no.parse", "from airflow.sdk import DAG\nraise LookupError('at parse')"),
@@ -255,6 +345,25 @@ def test_a_region_goes_on_where_it_was_killed(runs: dict[str, AirflowRun], probe
     shown = run.verdict["runs"]
     assert isinstance(shown, list)
     assert [r["step"] for r in shown if isinstance(r, dict)] == PAGES_CASE.runs.split()
+
+
+def test_a_scheduled_run_sees_its_interval(runs: dict[str, AirflowRun]) -> None:
+    assert runs["of the schedule"].problem is None
+    found = runs["of the schedule"].verdict
+    assert found is not None
+    span = {"start": "2026-03-28T05:00:00.000000+00:00", "end": "2026-03-29T04:00:00.000000+00:00"}
+    assert found["output"] == [span, "full", 3]
+    by_hand = runs["by hand"].verdict
+    assert by_hand is not None
+    assert by_hand["output"] == ["mine", None, 1]
+
+
+def test_a_step_that_is_tried_again_goes_on_where_it_was(runs: dict[str, AirflowRun], probe: Probe) -> None:
+    run = runs["a step's worker is lost"]
+    assert run.problem is None
+    assert run.verdict is not None
+    assert (run.state, run.verdict["output"]) == ("success", True)
+    assert sum(seen.label == "once" for seen in probe.requests) == 1
 
 
 def test_a_conf_without_a_payload_is_told(runs: dict[str, AirflowRun]) -> None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from noetl.diagnostics import render_text
 from noetl.errors import UsageError
+
+from . import FINDINGS
+
+if TYPE_CHECKING:
+    from noetl.targets.profile import Read
 
 
 def _targets() -> list[str]:
@@ -63,6 +70,9 @@ def command(
     output: Output = None,
     target_version: TargetVersion = None,
     playbooks: Playbooks = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", metavar="FILE", help="What operations say: schedule, owner, pools, ...")
+    ] = None,
     strict_native: Annotated[
         bool, typer.Option("--strict-native", help="Refuse what the engine would not see as tasks of its own.")
     ] = False,
@@ -92,12 +102,15 @@ def command(
     The result holds the playbooks that a playbook runs, looked for in the folders of --playbooks, then in its own.
     Where a path is a template, --playbooks is needed, and the result holds every playbook of all these folders.
 
+    A --profile says when playbooks run and how their tasks do; `noetl schema profile` has its keys. It is read once.
+
     \b
     Examples:
       noetl compile playbook.yaml --target airflow
       noetl compile playbooks/ --target airflow -o dags/ --prune
       noetl compile playbooks/ --target airflow -o dags/ --check
       noetl compile playbooks/ --target airflow -o dags/ --watch
+      noetl compile playbooks/ --target airflow -o dags/ --profile production.yaml
       noetl compile playbook.yaml --target airflow --target-version 3.3 --strict-native
       noetl compile playbook.yaml --target airflow --explain --requirements --format json | jq .playbooks
       noetl compile main.yaml --target airflow --playbooks library/
@@ -111,11 +124,12 @@ def command(
     from .compiling.session import Orders, Session
 
     compiler = load(target)
-    options = Options(version_of(compiler, target_version), strict_native)
+    said = _profile(profile)
+    options = Options(version_of(compiler, target_version), strict_native, said.profile if said else None)
     _check_usage(paths, output, check=check, prune=prune, watch=watch)
     folders = _folders(playbooks or [])
     wanted = Wanted(explain, requirements, format == "json", check, output == "-")
-    session = Session(Orders(tuple(paths), output, check, prune), Reader(folders), Remembering(compiler, options))
+    session = Session(Orders(tuple(paths), output, check, prune, said), Reader(folders), Remembering(compiler, options))
     if watch:
         from .compiling.watching import watch as watch_playbooks
 
@@ -124,6 +138,20 @@ def command(
     done = session.run()
     tell(done, wanted)
     raise typer.Exit(code(done, wanted))
+
+
+def _profile(path: str | None) -> Read | None:
+    """The profile; its diagnostics and the end, with exit code 1, if it has an error."""
+    if path is None:
+        return None
+    from noetl.targets.profile import load
+
+    read = load(path)
+    if read.diagnostics:
+        print(render_text(read.diagnostics, {read.path: read.text}), file=sys.stderr)
+    if read.profile is None:
+        raise typer.Exit(FINDINGS)
+    return read
 
 
 def _check_usage(paths: Sequence[str], output: str | None, *, check: bool, prune: bool, watch: bool) -> None:

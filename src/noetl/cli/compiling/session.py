@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from noetl.diagnostics import Diagnostic
 from noetl.errors import UsageError
@@ -18,6 +18,9 @@ from . import seal
 from .places import Given, Output, below, gather
 from .playbooks import Reader, Remembering
 from .progress import progress
+
+if TYPE_CHECKING:
+    from noetl.targets.profile import Read as ReadProfile
 
 State: TypeAlias = Literal["written", "current", "stale", "missing", "printed"]
 """What became of a file, or of one that is only checked: what it is."""
@@ -33,6 +36,7 @@ class Orders:
     output: str | None
     check: bool
     prune: bool
+    profile: ReadProfile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +88,21 @@ class Session:
         self._reader.begin()
         done = Pass(())
         folders: dict[str, str] = {}
+        read: list[Source] = []
         with progress(len(given)) as begin:
 
             def sources() -> Iterator[Source]:
                 for one in given:
                     begin(one.path)
-                    yield from self._source(one, done, folders)
+                    for source in self._source(one, done, folders):
+                        read.append(source)
+                        yield source
 
             batch = compile_all(self._target.compile, sources())
         done.found += batch.refused
+        if unknown := self._unknown(read, done):
+            done.found += unknown
+            batch.done.clear()
         places = [self._output.place(folders[source.path], made.file) for source, made in batch.done]
         self._check_places(places, [one.path for one in given])
         for (source, made), place in zip(batch.done, places, strict=True):
@@ -100,6 +110,16 @@ class Session:
         if self._from_folders and self._output.folder is not None and not done.refused:
             done.orphans = list(self._orphans(self._output.folder, done.made))
         return done
+
+    def _unknown(self, sources: Sequence[Source], done: Pass) -> list[Diagnostic]:
+        """What the profile says of steps that none of the playbooks has: then no file is written."""
+        said = self._orders.profile
+        if said is None or said.profile is None:
+            return []
+        from noetl.targets.profile import unused
+
+        done.texts[said.path] = said.text
+        return unused(said.profile, said.patterns, said.path, [source.workflow for source in sources])
 
     def _source(self, given: Given, done: Pass, folders: dict[str, str]) -> Iterator[Source]:
         read = self._reader.read(given.path)
