@@ -19,7 +19,12 @@ settings.register_profile(
     "ci", max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("long", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile(os.environ.get("NOETL_PROFILE", "ci"))
+PROFILE = os.environ.get("NOETL_PROFILE", "ci")
+settings.load_profile(PROFILE)
+if PROFILE == "ci":
+    # Hypothesis also draws what stands in the modules that are loaded. Which these are depends on what else a process
+    # has run, and with them every example would.
+    pytest.MonkeyPatch().setattr("hypothesis.internal.conjecture.providers.is_local_module_file", lambda path: False)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,10 +9,10 @@ from random import Random  # noqa: TID251  # seeded, drawn by Hypothesis
 from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ..property.broken import FAMILIES
+from ..property.drawing import each_of
 from ..property.mending import check_mended
 from .test_lint_fuzz import INPUTS, SHARES
 
@@ -37,24 +37,17 @@ def commented(data: str | bytes, seed: int) -> str:
     return "\n".join(lines)
 
 
-def fix_all(inputs: st.SearchStrategy[str | bytes], number: int) -> None:
-    """Fix so many inputs."""
-
-    @settings(max_examples=max(1, number), database=None, suppress_health_check=list(HealthCheck))
-    @given(inputs)
-    def each(data: str | bytes) -> None:
-        check_mended(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
-
-    each()
+def check(data: str | bytes) -> None:
+    check_mended(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
 
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_any_input_can_be_fixed(family: str) -> None:
-    fix_all(FAMILIES[family], INPUTS * SHARES[family] // 300)
+    each_of(FAMILIES[family], INPUTS * SHARES[family] // 300, check)
 
 
 @pytest.mark.timeout(3600)
 def test_texts_with_comments_can_be_fixed() -> None:
     texts = FAMILIES["spoilt texts"] | FAMILIES["spoilt trees"] | FAMILIES["trees"]
-    fix_all(st.builds(commented, texts, st.integers(0, 2**32)), INPUTS // 10)
+    each_of(st.builds(commented, texts, st.integers(0, 2**32)), INPUTS // 10, check)

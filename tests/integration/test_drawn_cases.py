@@ -19,6 +19,8 @@ from noetl.targets.airflow import TARGET
 from noetl.targets.features import used
 
 SOME = 12
+MANY = 300
+"""Of so many one at least shows the fault; none is judged after the first that does."""
 
 
 def session(place: str) -> Session:
@@ -52,7 +54,7 @@ def test_a_fault_is_found_and_made_small(tmp_path: Path) -> None:
     fault = next(mutant for mutant in MUTANTS if mutant.name == "unhandled-error-passes")
     asked = session("runtime")
     with applied(fault):
-        failed = next(one for one in asked.draw(SOME, tmp_path) if one.verdict == "failed")
+        failed = next(one for one in asked.draw(MANY, tmp_path) if one.verdict == "failed")
         (again,) = judge(adapter("runtime"), chosen(failed.path), Claims())
     assert again.said == failed.said
     workflow = compile_source(failed.case.text(), "drawn.yaml").workflow

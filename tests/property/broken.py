@@ -11,7 +11,6 @@ from random import Random  # noqa: TID251  # seeded, drawn by Hypothesis
 from typing import Final
 from zlib import crc32
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -28,6 +27,7 @@ from noetl.targets.airflow import TARGET
 from noetl.targets.base import Source
 
 from . import tree
+from .drawing import drawn, each_of
 from .test_frontend import KEYS, PLAYBOOKS, TREES, WORDS
 from .test_source import PIECES, any_text, check_span, yaml_like
 from .yaml_writer import write
@@ -90,22 +90,7 @@ def check_accepted(compiled: Compilation) -> None:
 @cache
 def documents() -> list[Document]:
     """Small right playbooks, always the same ones."""
-    found: list[Document] = []
-
-    @seed(1)
-    @settings(
-        max_examples=200,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(clean_documents(max_steps=3))
-    def collect(document: Document) -> None:
-        found.append(document)
-
-    collect()
-    return found
+    return drawn(clean_documents(max_steps=3), 200, start=1)
 
 
 @cache
@@ -271,10 +256,4 @@ FAMILIES: Final[dict[str, st.SearchStrategy[str | bytes]]] = {
 
 def answer_all(family: str, number: int) -> None:
     """Answer so many inputs of a family."""
-
-    @settings(max_examples=number, database=None, suppress_health_check=list(HealthCheck))
-    @given(FAMILIES[family])
-    def each(data: str | bytes) -> None:
-        answer(data)
-
-    each()
+    each_of(FAMILIES[family], number, answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from random import Random  # noqa: TID251  # a seeded schedule, drawn by Hypothesis
+from typing import cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,13 +14,13 @@ from noetl.compiler import ir
 from noetl.compiler.frontend import load
 from noetl.compiler.ir import Json
 from noetl.conformance.strategies import Playbook, playbooks
-from noetl.runtime.commands import Invoke, Reply
+from noetl.runtime.commands import Invoke
 from noetl.runtime.engine import Execution, Issued
 from noetl.runtime.events import Event, Listener, silent
 from noetl.runtime.packet import Token
 from noetl.runtime.scope import ExecutionInfo
 
-TIME = "2026-01-01T00:00:00.000000+00:00"
+from .driving import TIME, Tools, driven, reply
 
 
 def workflow_of(playbook: Playbook) -> ir.Workflow:
@@ -32,14 +33,7 @@ def run(
     """The summary when `choose(n)` says which of n open commands is answered next."""
     kind = Carrying if carry else Execution
     execution = kind(workflow_of(playbook), ExecutionInfo("drawn", {}), listener)
-    waiting: list[Issued] = execution.start({}, TIME)
-    while waiting:
-        issued = waiting.pop(choose(len(waiting)))
-        outcome = None
-        if isinstance(issued.command, Invoke):
-            outcome = playbook.script.outcome(str(issued.command.request.place))
-        waiting += execution.apply(issued.number, Reply(TIME, outcome))
-    assert execution.ended
+    driven(execution, execution.start({}, TIME), Tools(playbook.script).answer, choose)
     summary = execution.summary()
     assert {**execution.outcome(), "runs": summary["runs"]} == summary
     return summary
@@ -85,7 +79,7 @@ def told(issued: list[Issued]) -> list[tuple[int, str, object]]:
 @settings(deadline=None)
 def test_a_snapshot_at_any_moment_changes_nothing(playbook: Playbook, seed: int) -> None:
     chance = Random(seed)
-    workflow, info = workflow_of(playbook), ExecutionInfo("drawn", {})
+    workflow, info, answer = workflow_of(playbook), ExecutionInfo("drawn", {}), Tools(playbook.script).answer
     heard: list[Event] = []
     execution = Execution(workflow, info, heard.append, snapshots=True)
     waiting: list[Issued] = execution.start({}, TIME)
@@ -97,10 +91,7 @@ def test_a_snapshot_at_any_moment_changes_nothing(playbook: Playbook, seed: int)
             assert execution.snapshot() == state
             waiting = execution.open_commands()
         issued = waiting.pop(chance.randrange(len(waiting)))
-        outcome = None
-        if isinstance(issued.command, Invoke):
-            outcome = playbook.script.outcome(str(issued.command.request.place))
-        waiting += execution.apply(issued.number, Reply(TIME, outcome))
+        waiting += execution.apply(issued.number, reply(issued, answer))
     plain: list[Event] = []
     assert execution.summary() == run(playbook, Random(seed).randrange, listener=plain.append)
     assert sorted(map(str, heard)) == sorted(map(str, plain))
@@ -109,8 +100,7 @@ def test_a_snapshot_at_any_moment_changes_nothing(playbook: Playbook, seed: int)
 @given(playbooks())
 @settings(deadline=None)
 def test_keys_are_unique_and_in_causal_order(playbook: Playbook) -> None:
-    runs = run(playbook, lambda n: 0)["runs"]
-    assert isinstance(runs, list)
-    keys = [r["key"] for r in runs if isinstance(r, dict)]
-    assert keys == sorted(keys)  # type: ignore[type-var]
+    runs = cast("list[dict[str, list[list[int]]]]", run(playbook, lambda n: 0)["runs"])
+    keys = [r["key"] for r in runs]
+    assert keys == sorted(keys)
     assert len({json.dumps(k) for k in keys}) == len(keys)

@@ -18,8 +18,7 @@ from noetl.compiler.passes.graph import graph
 from noetl.compiler.passes.reachability import reachability
 from noetl.conformance.judge import differences
 from noetl.conformance.strategies import Playbook, playbooks
-from noetl.runtime.commands import Invoke, Reply
-from noetl.runtime.engine import Execution, Issued
+from noetl.runtime.engine import Execution
 from noetl.runtime.events import silent
 from noetl.runtime.outcome import summarise
 from noetl.runtime.packet import Token
@@ -27,19 +26,9 @@ from noetl.runtime.records import RunRecord
 from noetl.runtime.scope import ExecutionInfo
 from noetl.runtime.starting import first_token
 
-TIME = "2026-01-01T00:00:00.000000+00:00"
+from .driving import TIME, Tools, driven
+
 INFO = ExecutionInfo("drawn", {})
-
-
-def driven(playbook: Playbook, execution: Execution, waiting: list[Issued], chance: Random) -> Execution:
-    while waiting:
-        issued = waiting.pop(chance.randrange(len(waiting)))
-        outcome = None
-        if isinstance(issued.command, Invoke):
-            outcome = playbook.script.outcome(str(issued.command.request.place))
-        waiting += execution.apply(issued.number, Reply(TIME, outcome))
-    assert execution.ended
-    return execution
 
 
 def parts(workflow: ir.Workflow, chance: Random) -> list[frozenset[str]]:
@@ -61,7 +50,8 @@ def in_parts(playbook: Playbook, workflow: ir.Workflow, chance: Random) -> dict[
         mine = [token for token in tokens if token.target in part]
         chance.shuffle(mine)
         execution = Execution(workflow, INFO, silent, part=part)
-        driven(playbook, execution, execution.start_part(mine, sorted(failed), TIME), chance)
+        waiting = execution.start_part(mine, sorted(failed), TIME)
+        driven(execution, waiting, Tools(playbook.script).answer, chance.randrange)
         carried = [json.loads(json.dumps(token.to_json())) for _, token in execution.left]
         assert all(edge.source in part and edge.target not in part for edge, _ in execution.left)
         tokens = [token for token in tokens if token.target not in part] + [Token.from_json(each) for each in carried]
@@ -76,7 +66,7 @@ def in_parts(playbook: Playbook, workflow: ir.Workflow, chance: Random) -> dict[
 def test_parts_give_the_outcome_of_the_whole(playbook: Playbook, seed: int) -> None:
     workflow = load(playbook.text, "drawn.yaml")
     whole = Execution(workflow, INFO, silent)
-    driven(playbook, whole, whole.start({}, TIME), Random(seed))
+    driven(whole, whole.start({}, TIME), Tools(playbook.script).answer, Random(seed).randrange)
     assert differences(whole.summary(), in_parts(playbook, workflow, Random(seed))) == []
 
 

@@ -16,12 +16,12 @@ from noetl.compiler import expr, ir
 from noetl.compiler.frontend import Compilation, compile_source
 from noetl.compiler.ir import Json
 from noetl.conformance.strategies import Playbook, Script, playbooks
-from noetl.runtime.commands import Invoke, Reply
-from noetl.runtime.engine import Execution, Issued
+from noetl.runtime.engine import Execution
 from noetl.runtime.events import Event
 from noetl.runtime.scope import ExecutionInfo, Limits
 
-TIME = "2026-01-01T00:00:00.000000+00:00"
+from .driving import TIME, Tools, driven
+
 WHENS: tuple[Json, ...] = (
     *(
         True,
@@ -118,14 +118,7 @@ def run(compiled: Compilation, script: Script, chance: Random, limits: Limits | 
     heard = Heard()
     info = ExecutionInfo("drawn", {}) if limits is None else ExecutionInfo("drawn", {}, limits=limits)
     execution = Execution(compiled.workflow, info, heard)
-    waiting: list[Issued] = execution.start({"n": 1}, TIME)
-    while waiting:
-        issued = waiting.pop(chance.randrange(len(waiting)))
-        outcome = None
-        if isinstance(issued.command, Invoke):
-            outcome = script.outcome(str(issued.command.request.place))
-        waiting += execution.apply(issued.number, Reply(TIME, outcome))
-    return heard, execution
+    return heard, driven(execution, execution.start({"n": 1}, TIME), Tools(script).answer, chance.randrange)
 
 
 def rules_at(compiled: Compilation, code: str) -> Iterator[tuple[str, ir.Rule]]:

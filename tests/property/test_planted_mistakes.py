@@ -16,6 +16,7 @@ from noetl.conformance.strategies import clean_documents
 from noetl.diagnostics import Severity, render_text
 
 from . import mistakes_flow, mistakes_meaning, mistakes_structure
+from .drawing import rounds
 from .planting import Expected, planters
 from .yaml_writer import Written, write
 
@@ -23,8 +24,6 @@ PLANTERS = planters(mistakes_structure, mistakes_meaning, mistakes_flow)
 GROUPS = [sorted(PLANTERS)[start::6] for start in range(6)]
 """All mistakes; those of a group are planted into the same playbooks, one at a time."""
 EXAMPLES = max(10, settings().max_examples // 4)
-ROUNDS = 10
-"""So many times are playbooks drawn until each mistake of a group had a place: which are drawn is chance."""
 UNREACHED = {"NTL204", "NTL205"}
 FOLLOWS = {
     **dict.fromkeys(("NTL102", "NTL103", "NTL104", "NTL203"), UNREACHED),
@@ -50,11 +49,8 @@ def test_a_mistake_is_one_finding_at_its_place(mistakes: list[str]) -> None:
                 note(mistake)
                 check(spoilt, expected, chance)
 
-    for number in range(ROUNDS):
+    for number in rounds(lambda: set(mistakes) - planted.keys()):
         seed(number)(each)()
-        if planted.keys() >= set(mistakes):
-            return
-    pytest.fail(f"mistakes for which no playbook had a place: {sorted(set(mistakes) - planted.keys())}")
 
 
 def check(document: Document, expected: Expected, chance: Random) -> None:

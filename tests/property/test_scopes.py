@@ -17,12 +17,12 @@ from noetl.compiler.ir import Json
 from noetl.compiler.scoping import Scopes, Unbound
 from noetl.compiler.values import MISSING
 from noetl.conformance.strategies import Playbook, playbooks
-from noetl.runtime.commands import Invoke, Reply
-from noetl.runtime.engine import Execution, Issued
+from noetl.runtime.engine import Execution
 from noetl.runtime.events import silent
 from noetl.runtime.scope import ExecutionInfo
 
-TIME = "2026-01-01T00:00:00.000000+00:00"
+from .driving import TIME, Tools, driven
+
 READS = (
     *("response", "response.v", "result.v", "this", "error", "error.status", "event.name", "loop.index", "loop_index"),
     *("ctx.total", "ctx.nope", "vars.seen", "total", "nope", "args.p", "args.w", "args.error", "p", "w", "payload"),
@@ -132,11 +132,5 @@ def test_what_is_told_to_be_unbound_is_unbound(playbook: Playbook, seed: int) ->
     execution = Execution(compiled.workflow, ExecutionInfo("drawn", {}), silent)
     chance = Random(seed)
     with watched(unbound(compiled)) as wrong:
-        waiting: list[Issued] = execution.start({"n": 1}, TIME)
-        while waiting:
-            issued = waiting.pop(chance.randrange(len(waiting)))
-            outcome = None
-            if isinstance(issued.command, Invoke):
-                outcome = playbook.script.outcome(str(issued.command.request.place))
-            waiting += execution.apply(issued.number, Reply(TIME, outcome))
+        driven(execution, execution.start({"n": 1}, TIME), Tools(playbook.script).answer, chance.randrange)
     assert wrong == []

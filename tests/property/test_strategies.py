@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noetl.compiler import ir
@@ -13,27 +13,22 @@ from noetl.compiler.frontend import load
 from noetl.compiler.ir import Json
 from noetl.conformance.scripts import Script
 from noetl.conformance.strategies import Playbook, playbooks
-from noetl.runtime.commands import Invoke, Reply
-from noetl.runtime.engine import Execution, Issued
+from noetl.runtime.engine import Execution
 from noetl.runtime.events import silent
 from noetl.runtime.scope import ExecutionInfo
 
-TIME = "2026-01-01T00:00:00.000000+00:00"
+from .drawing import drawn, rounds
+from .driving import TIME, Tools, driven
+
 MOST_RUNS = 2_000
+EACH_ROUND = 400
 WHOLE = playbooks(loops=True, cycles=True, children=True, sql=True, wide=True)
 
 
 def ran(playbook: Playbook, script: Script) -> list[dict[str, Json]]:
     """The runs; sub-playbooks are answered like any tool."""
     execution = Execution(load(playbook.text, "drawn.yaml"), ExecutionInfo("drawn", {}), silent)
-    waiting: list[Issued] = execution.start({}, TIME)
-    while waiting:
-        issued = waiting.pop()
-        outcome = None
-        if isinstance(issued.command, Invoke):
-            outcome = script.outcome(str(issued.command.request.place))
-        waiting += execution.apply(issued.number, Reply(TIME, outcome))
-    assert execution.ended
+    driven(execution, execution.start({}, TIME), Tools(script).answer)
     runs = execution.summary()["runs"]
     assert isinstance(runs, list)
     return [run for run in runs if isinstance(run, dict)]
@@ -79,21 +74,12 @@ NEVER = {  # RUL-9, and a result before there is one
 
 
 def test_every_form_is_drawn() -> None:
-    found: Counter[str] = Counter()
-
-    @seed(1)
-    @settings(
-        max_examples=400, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
-    )
-    @given(WHOLE)
-    def collect(playbook: Playbook) -> None:
-        found.update(set(forms(playbook)))
-
-    collect()
     actions = ("Set", "Collect", "SetResult", "Sink", "Log", "Next", "Call", "Retry", "Skip", "Fail")
     events = ("step.enter", "call.done", "call.error", "step.exit", "loop.done")
     wanted = {f"{event}: {action}" for event in events for action in actions} - NEVER
-    assert (wanted | OTHERS) - found.keys() == set()
+    found: set[str] = set()
+    for number in rounds(lambda: (wanted | OTHERS) - found):
+        found.update(*map(forms, drawn(WHOLE, EACH_ROUND, number)))
 
 
 def forms(playbook: Playbook) -> Iterator[str]:
