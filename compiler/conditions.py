@@ -82,11 +82,20 @@ def mentions_event(node: nodes.Node) -> bool:
 
 def named_event(node: nodes.Expr) -> str | None:
     """The text with which an expression compares `event.name`, if that is all that it does."""
+    return _compared(node, ("event", ("name",)))
+
+
+def whole_event(node: nodes.Expr) -> str | None:
+    """The text with which an expression compares `event` itself: a map, which equals no text (RUL-5)."""
+    return _compared(node, ("event", ()))
+
+
+def _compared(node: nodes.Expr, path: tuple[str, Path]) -> str | None:
     if not isinstance(node, nodes.Compare) or len(node.ops) != 1 or node.ops[0].op != "eq":
         return None
     sides = node.expr, node.ops[0].expr
     texts = [side.value for side in sides if isinstance(side, nodes.Const) and isinstance(side.value, str)]
-    return texts[0] if texts and any(path_of(side) == ("event", ("name",)) for side in sides) else None
+    return texts[0] if texts and any(path_of(side) == path for side in sides) else None
 
 
 class Without(Folder):

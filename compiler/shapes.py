@@ -45,6 +45,19 @@ HTTP: Final = Map(
 """A missing attribute falls through to `data`, which may hold anything."""
 KINDS: Final[Mapping[str, Map]] = {"http": HTTP, "postgres": SQL, "duckdb": SQL}
 """The responses of kinds of tools; those of others are not known."""
+_ERROR: Final = frozenset(("type", "message"))
+ERRORS: Final[Mapping[str, Map]] = {
+    "http": Map(
+        _ERROR | {"status", "status_code", "headers", "body"},
+        dict.fromkeys(("type", "message", "status", "status_code")),
+    ),
+    **dict.fromkeys(
+        ("postgres", "duckdb"),
+        Map(_ERROR | {"statement", "sqlstate"}, dict.fromkeys(("type", "message", "statement", "sqlstate"))),
+    ),
+    "python": Map(_ERROR | {"traceback"}, dict.fromkeys(("type", "message", "traceback"))),
+}
+"""What failed calls of kinds of tools leave as `error` (TOO-1 to TOO-3); that of others is not known."""
 ROOTS: Final[Mapping[str, Shape]] = {
     "event": Map(frozenset(("name", "step", "attempt", "call", "payload")), dict.fromkeys(("name", "step"))),
     "loop": Map(frozenset(("index", "first", "last", "length"))),

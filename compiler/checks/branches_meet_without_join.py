@@ -21,7 +21,7 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
         source, rule = fork
         edge = next(edge for edge in facts.graph.leaving[source] if edge.rule == rule)
         message = (
-            f"branches that step {quoted(source)} starts side by side meet at {of_step(step)}, which runs for each"
+            f"branches that step {quoted(source)} starts side by side may meet at {of_step(step)}, which runs for each"
         )
         hint = 'write "join: all" for one run when all have come, or "join: each" where one for each is meant'
         related = (Related("the branches start here", edge.span),)

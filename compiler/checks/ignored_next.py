@@ -1,4 +1,4 @@
-"""NTL410: a transition at step.exit that one at call.done always comes before (STP-7)."""
+"""NTL410: a `next` that is never taken, because another one always comes before it (STP-7)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from noetl.compiler.checked import Checked, of_step
 from noetl.compiler.conditions import conjuncts, mentions_event
 from noetl.compiler.expr import analysis
 from noetl.compiler.passes.facts import Firing, Moment
-from noetl.diagnostics import Diagnostic, Related, Severity, kind
+from noetl.diagnostics import Diagnostic, Related, Severity, Span, kind
 
 KIND = kind("NTL410", "ignored-next", Severity.WARNING, 'a "next" that comes too late to be taken')
+_ENTER: Final[Moment] = ("step.enter", "none")
 _CALL: Final[Moment] = ("call.done", "worked")
 _EXIT: Final[Moment] = ("step.exit", "worked")
 _LOOKED_AT: Final = 50
@@ -23,26 +24,41 @@ _FIXED: Final = frozenset(("response", "this", "workload", "args", "execution_id
 
 
 def check(playbook: Checked) -> Iterator[Diagnostic]:
-    """At the later `next`, with the earlier one. Steps with a loop are not looked at: their exits have other runs."""
+    """At the later `next`, with the earlier one. Steps with a loop are not looked at: their exits have other runs. Nor
+    is the structural `next`, which may stand as the default of rules that leave it nothing."""
+    if not playbook.flows:
+        return
     for step in playbook.workflow.steps:
-        if step.loop is not None or step.tool is None or not playbook.flows:
+        if step.loop is not None:
             continue
         firings = playbook.facts.firings[step.span]
-        settled = playbook.facts.routes[step.name].settled_by_call
+        entered = _at_enter(firings)
         for firing in firings:
             control = firing.rule.control
             if firing.may != {_EXIT} or firing.behind or not isinstance(control, ir.Next):
                 continue
-            first = _earlier(firings, firing, settled)
+            first, event = entered, "step.enter"
+            if first is None and step.tool is not None:
+                first, event = _earlier(firings, firing, playbook.facts.routes[step.name].settled_by_call), "call.done"
             if first is not None and first.control is not None:
-                message = (
-                    f'this "next" of {of_step(step)} is ignored: the one in line {first.control.span.line} '
-                    "has fixed the transitions at call.done"
-                )
-                related = (Related("the first transitions of a run stay", first.control.span),)
-                yield playbook.found(
-                    KIND, message, control.span, related=related, hint="route at one of the two events"
-                )
+                yield _ignored(playbook, step, control, first.control.span, event)
+
+
+def _ignored(playbook: Checked, step: ir.Step, late: ir.Next, first: Span, event: str) -> Diagnostic:
+    message = (
+        f'this "next" of {of_step(step)} is ignored: the one in line {first.line} has fixed the transitions at {event}'
+    )
+    related = (Related("the first transitions of a run stay", first),)
+    return playbook.found(KIND, message, late.span, related=related, hint="route at one of the two events")
+
+
+def _at_enter(firings: tuple[Firing, ...]) -> ir.Rule | None:
+    """The rule whose `next` each run takes at step.enter, if one is sure to fire there."""
+    for firing in firings:
+        if _ENTER in firing.may and not firing.behind:
+            fixes = _ENTER in firing.sure and isinstance(firing.rule.control, ir.Next)
+            return firing.rule if fixes else None
+    return None
 
 
 def _earlier(firings: tuple[Firing, ...], late: Firing, settled: bool) -> ir.Rule | None:

@@ -1,17 +1,19 @@
-"""NTL213: a part that is never there: of `event`, of a response whose shape is known, of a loop's total."""
+"""NTL213: a part that is never there: of `event`, of a response or error whose shape is known, of a loop's total."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from noetl.compiler.checked import Checked, of_step
 from noetl.compiler.expr.scan import Path, Read
 from noetl.compiler.findings import close_to, listed, quoted
 from noetl.compiler.passes.facts import OutcomeRead, Site
-from noetl.compiler.shapes import KINDS, LOOP, ROOTS, Lacking, lacking
+from noetl.compiler.shapes import ERRORS, KINDS, LOOP, ROOTS, Lacking, lacking
 from noetl.diagnostics import Diagnostic, Severity, Span, kind
 
 KIND = kind("NTL213", "missing-attribute", Severity.WARNING, "a part of a value that is never there")
+_SUBJECTS: Final = {"loop": "the result of loop", "error": "the error of"}
 
 
 def check(playbook: Checked) -> Iterator[Diagnostic]:
@@ -33,7 +35,7 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
             shown, place = _shown(outcome.site, outcome.read)
             yield playbook.found(KIND, f"{quoted(shown)} is never there: {message}", place)
             continue
-        subject = f"the result of loop {of}" if outcome.shape == "loop" else f"the response of {of}"
+        subject = f"{_SUBJECTS.get(outcome.shape, 'the response of')} {of}"
         found = _missing(outcome)
         if found is not None:
             yield _diagnostic(playbook, outcome.site, outcome.read, outcome.path, found, subject)
@@ -42,8 +44,11 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
 def _missing(outcome: OutcomeRead) -> Lacking | None:
     if outcome.shape == "loop":
         return lacking(LOOP, outcome.path, forgiving=True)
-    shape = KINDS.get(outcome.tool.kind) if outcome.tool is not None else None
-    return None if shape is None else lacking(shape, outcome.path, forgiving=True)
+    if outcome.tool is None:
+        return None
+    failed = outcome.shape == "error"
+    shape = (ERRORS if failed else KINDS).get(outcome.tool.kind)
+    return None if shape is None else lacking(shape, outcome.path, forgiving=not failed)
 
 
 def _asked(site: Site, read: Read) -> bool:

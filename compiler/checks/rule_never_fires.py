@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from noetl.compiler import ir
 from noetl.compiler.checked import Checked, both, of_step
-from noetl.compiler.conditions import conjuncts, named_event
+from noetl.compiler.conditions import conjuncts, named_event, whole_event
 from noetl.compiler.document import CaseRule
 from noetl.compiler.expr import analysis
 from noetl.compiler.findings import close_to, listed, quoted
@@ -21,11 +21,16 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
         if playbook.lost_work(step) or step.name not in playbook.facts.reach.from_start:
             continue
         for rule, firing in zip(spec.case or (), playbook.facts.firings[step.span], strict=True):
-            if not firing.may and _is_readable(rule, firing.rule):
+            if (not firing.may or _whole_event(firing.rule)) and _is_readable(rule, firing.rule):
                 why, hint = _why(step, firing.rule)
                 yield playbook.found(
                     KIND, f"this rule of {of_step(step)} never fires: {why}", rule.when.span, hint=hint
                 )
+
+
+def _whole_event(rule: ir.Rule) -> bool:
+    """Whether the rule asks `event` itself to be a text."""
+    return not isinstance(rule.when, bool) and any(whole_event(p.node) is not None for p in conjuncts(rule.when.source))
 
 
 def _is_readable(spec: CaseRule, rule: ir.Rule) -> bool:
@@ -38,6 +43,8 @@ def _is_readable(spec: CaseRule, rule: ir.Rule) -> bool:
 def _why(step: ir.Step, rule: ir.Rule) -> tuple[str, str | None]:
     if isinstance(rule.when, bool):
         return 'its "when" is false', None
+    if _whole_event(rule):
+        return '"event" is a map, which equals no text', 'did you mean "event.name"?'
     named = [event for part in conjuncts(rule.when.source) if (event := named_event(part.node)) is not None]
     possible = [event for event in ir.EVENTS if _has(step, event)]
     for event in named:

@@ -33,7 +33,10 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
     reads += [
         (outcome.site, outcome.read, f"what {of_step(outcome.step)} fetched")
         for outcome in playbook.facts.outcomes
-        if outcome.tool is not None and outcome.tool.kind == "secrets" and outcome.read.guard != "defined"
+        if outcome.shape == "tool"
+        and outcome.tool is not None
+        and outcome.tool.kind == "secrets"
+        and outcome.read.guard != "defined"
     ]
     for site, read, subject in reads:
         if site.part not in _PARTS:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Final
 
-from noetl.compiler.nodes import Map, Scalar, Seq
+from noetl.compiler.nodes import Map, Node, Scalar, Seq
 from noetl.diagnostics import Edit, Fix, Span
 
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
@@ -40,7 +40,11 @@ class Text:
 
     def line(self, number: int) -> str:
         """One line without its end; empty outside of the text."""
-        return self._lines[number - 1] if 1 <= number <= len(self._lines) else ""
+        return self._lines[number - 1] if self.has(number) else ""
+
+    def has(self, number: int) -> bool:
+        """Whether there is such a line."""
+        return 1 <= number <= len(self._lines)
 
     def before(self, span: Span) -> str:
         """What stands on the line before the start of `span`."""
@@ -162,9 +166,35 @@ def appended_step(text: Text, steps: Seq, name: str) -> Fix | None:
     dash = text.before(steps.items[-1].span)
     if not _DASH.fullmatch(dash):
         return None
-    line = steps.span.end_line
+    kept = _kept_lines(text, steps)
+    if kept is None:
+        return None
+    line = steps.span.end_line + kept
     at = _point(line, len(text.line(line)) + 1)
     return Fix(f'declare the step "{name}"', (Edit(at, f"\n{dash[: dash.index('-')]}- step: {name}"),))
+
+
+def _kept_lines(text: Text, steps: Seq) -> int | None:
+    """The empty lines after the workflow that belong to its last scalar: `|+` keeps them.
+
+    None where the scalar ends with the file, without a line break that one more step would add to it.
+    """
+    last: Node = steps
+    while not isinstance(last, Scalar):
+        inner = last.items if isinstance(last, Seq) else [value for _, value in last.entries]
+        if not inner:
+            return 0
+        last = inner[-1]
+    if last.style not in ("literal", "folded") or last.span.end_line != steps.span.end_line:
+        return 0
+    if not text.has(last.span.end_line + 1):
+        return None
+    bare = last.text.rstrip("\n")
+    kept = len(last.text) - len(bare) - bool(bare)
+    blank = 0
+    while blank < kept and not text.line(steps.span.end_line + blank + 1).strip():
+        blank += 1
+    return blank
 
 
 def _indented(text: Text, first: int, last: int) -> list[Edit]:

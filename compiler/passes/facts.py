@@ -19,7 +19,7 @@ Phase: TypeAlias = Literal["enter", "iteration", "end"]
 EdgeId: TypeAlias = tuple[str, int | None, int]
 """An edge by its source, the index of its rule (None: the structural `next`) and its entry."""
 Tokens: TypeAlias = Literal["none", "one", "several", "unbounded"]
-Shape: TypeAlias = Literal["tool", "loop", "none", "unknown"]
+Shape: TypeAlias = Literal["tool", "error", "loop", "none", "unknown"]
 Moment: TypeAlias = "tuple[ir.EventName, Literal['none', 'worked', 'failed']]"
 """An event with the outcome of the call before it."""
 
@@ -210,7 +210,8 @@ class Route(NamedTuple):
 
 
 class OutcomeRead(NamedTuple):
-    """A read of what a step's tool or loop gave: of `response` and the like there, or of its result elsewhere."""
+    """A read of what a step's tool or loop gave: of `response`, `error` and the like there, or of its result
+    elsewhere."""
 
     site: Site
     read: Read
@@ -219,9 +220,10 @@ class OutcomeRead(NamedTuple):
     step: ir.Step
     """The step that gave it."""
     tool: ir.Tool | None
-    """The tool that answered, that of the workbook task where one was named; None but for `tool`."""
+    """The tool that answered, that of the workbook task where one was named; None but for `tool` and `error`."""
     shape: Shape
-    """What gave it: a tool, a loop as a whole (LOP-5), no call at all (STP-8), or it is not known."""
+    """What gave it: a tool, one whose call failed, a loop as a whole (LOP-5), no call at all (STP-8), or it is not
+    known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -38,7 +38,9 @@ class _Search:
             if site.step is None:
                 continue
             for read in site.reads:
-                if read.name in _OUTCOME:
+                if read.name == "error":
+                    yield from self._failure(site, site.step, read)
+                elif read.name in _OUTCOME:
                     yield from self._own(site, site.step, read)
                 elif read.name not in ir.RESERVED:
                     yield from self._of_step(site, site.step, read)
@@ -50,6 +52,12 @@ class _Search:
             yield OutcomeRead(site, read, read.path, step, None, "loop")
         elif step.tool is not None:
             yield OutcomeRead(site, read, read.path, step, *self._tool(step.tool))
+
+    def _failure(self, site: Site, step: ir.Step, read: Read) -> Iterator[OutcomeRead]:
+        """The error of the step's own call: not one that a run may bring along, nor a task's, whose sink may fail."""
+        own = site.rule is not None and step.name not in self._facts.errors.inherited
+        if own and step.tool is not None and step.tool.kind != "workbook":
+            yield OutcomeRead(site, read, read.path, step, step.tool, "error")
 
     def _of_step(self, site: Site, reader: ir.Step, read: Read) -> Iterator[OutcomeRead]:
         name, path = read.name, read.path

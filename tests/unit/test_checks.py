@@ -58,6 +58,31 @@ def test_a_start_is_inserted(before: str, after: str) -> None:
     assert compile_source(HEAD + made, "playbook.yaml").ok
 
 
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("|+\n    keep\n\n\n", "|+\n    keep\n\n\n- step: end\n"),
+        (">+\n    keep\n\n  \n# c\n", ">+\n    keep\n\n  \n- step: end\n# c\n"),
+        ("|\n    keep\n\n", "|\n    keep\n- step: end\n\n"),
+        ("|+\n\n\n", "|+\n\n\n- step: end\n"),
+        ("|+\n    keep", None),
+    ],
+)
+def test_a_step_more_leaves_the_last_scalar_as_it_is(text: str, after: str | None) -> None:
+    before = f"workflow:\n- step: start\n  next: end\n  desc: {text}"
+    (undeclared,) = found(before, "NTL131")
+    if after is None:
+        assert undeclared.fix is None
+        return
+    made = fixed(before, undeclared)
+    assert made == before.removesuffix(text) + after
+    old, new = (compile_source(HEAD + one, "playbook.yaml").document for one in (before, made))
+    assert old is not None
+    assert new is not None
+    descriptions = [one.workflow[0].desc for one in (old, new)]
+    assert len({None if desc is None else desc.text for desc in descriptions}) == 1
+
+
 def test_a_message_lists_a_bounded_number_of_steps() -> None:
     steps = "".join(f"  - step: s{i:02}\n" for i in range(30))
     (unknown,) = found(f"workflow:\n  - step: start\n    next: nowhere\n{steps}", "NTL203")
