@@ -70,8 +70,10 @@ class Checked:
     def lost_work(self, step: ir.Step) -> bool:
         """Whether a step was written with a tool or a loop that the structure refuses, so that its events are not
         known."""
+        if self.sound:
+            return False
         lost_tool = step.tool is None and step.name in self._with_tool
-        return not self.sound and (lost_tool or (step.loop is None and step.name in self._with_loop))
+        return lost_tool or (step.loop is None and step.name in self._with_loop)
 
     def broken(self, *rules: ir.Rule) -> bool:
         """Whether the structure may have refused the `when` of one of the rules, or what its block does."""
