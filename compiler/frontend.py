@@ -48,11 +48,16 @@ def compile_source(data: bytes | str, path: str, *, check: bool = True, everythi
     are off by default.
     """
     with _without_collection():
-        return _compile(data, path, check, everything)
+        return _compile(source.parse(data, path), path, check, everything)
 
 
-def _compile(data: bytes | str, path: str, check: bool, everything: bool) -> Compilation:
-    parsed = source.parse(data, path)
+def compile_parsed(parsed: source.Parsed, path: str) -> Compilation:
+    """As `compile_source`, with the checks that are on by default, of a text that was parsed before."""
+    with _without_collection():
+        return _compile(parsed, path, True, False)
+
+
+def _compile(parsed: source.Parsed, path: str, check: bool, everything: bool) -> Compilation:
     if parsed.root is None:
         return Compilation(path, parsed.text, None, None, None, tuple(in_order(parsed.diagnostics)))
     findings = Findings(path)

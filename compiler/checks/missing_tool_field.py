@@ -19,14 +19,17 @@ def check(playbook: Checked) -> Iterator[Diagnostic]:
     another name. What the first call of a step takes from a rule is not missing."""
     if not playbook.sound:
         return
-    tools = [(tool, frozenset[str]()) for task in playbook.workflow.tasks for tool in tools_of_task(task)]
-    for step in playbook.workflow.steps:
-        if not _never_calls(playbook, step):
-            tools += ((tool, _by_rules(step) if tool is step.tool else frozenset()) for tool in tools_of_step(step))
+    tools: list[tuple[ir.Tool, ir.Step | None]] = [
+        (tool, None) for task in playbook.workflow.tasks for tool in tools_of_task(task)
+    ]
+    for own in playbook.workflow.steps:
+        tools += ((tool, own if tool is own.tool else None) for tool in tools_of_step(own))
     seen: set[Span] = set()
-    for tool, more in tools:
+    for tool, step in tools:
         known = tool_kind(tool.kind)
-        if tool.span not in seen and known.lacks(more | _given(tool.fields)) and _is_understood(known, tool):
+        if not known.lacks(_given(tool.fields)) or tool.span in seen or not _is_understood(known, tool):
+            continue
+        if step is None or (known.lacks(_by_rules(step)) and not _never_calls(playbook, step)):
             seen.add(tool.span)
             message = f"this tool of kind {quoted(tool.kind)} has no {_named(known)}: each call fails"
             yield playbook.found(KIND, message, tool.span)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from typing import Final
 
 from noetl.errors import UsageError
+
+OBJECTS: Final = 500_000
+"""So many objects more than before are made before garbage is looked for. A version of a document that another one
+replaces is freed without that, and looking for it after each keystroke would take a fifth of the answer's time."""
 
 
 def command() -> None:
@@ -23,6 +29,7 @@ def command() -> None:
         if error.name not in ("pygls", "lsprotocol"):
             raise
         raise UsageError('the language server needs the extra "lsp": pip install "noetl[lsp]"') from error
+    gc.set_threshold(OBJECTS)
     # Copies: the server closes what it is given, and the streams of the process are flushed after the command.
     with open(os.dup(0), "rb") as requests, open(os.dup(1), "wb") as answers:
         make().start_io(requests, answers)

@@ -59,12 +59,16 @@ class Playbook:
     @cached_property
     def compilation(self) -> frontend.Compilation:
         """With every check."""
-        return frontend.compile_source(self.text.text, self.path)
+        return frontend.compile_parsed(self._parsed, self.path)
 
-    @cached_property
+    @property
     def root(self) -> Node | None:
         """What was written; None where it is no YAML."""
-        return source.parse(self.text.text, self.path).root
+        return self._parsed.root
+
+    @cached_property
+    def _parsed(self) -> source.Parsed:
+        return source.parse(self.text.text, self.path)
 
     @property
     def workflow(self) -> ir.Workflow | None:

@@ -15,7 +15,7 @@ from . import completion, findings, hover, outline
 from .playbooks import Playbook, mentioned, mentions
 from .positions import Text
 
-PAUSE: Final = 0.01
+PAUSE: Final = 0.002
 """Seconds without a change after which a document is looked at: so that keys typed fast are one change."""
 _TRIGGERS: Final = [".", "|", "{", "'", '"', " ", "-"]
 
