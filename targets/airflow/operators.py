@@ -32,6 +32,7 @@ from .conf import interval, payload
 from .connections import from_connection
 from .names import edge_label, edge_task_id
 from .playbook import Playbook
+from .values import Values
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -50,6 +51,8 @@ KEY: Final = "noetl"
 """The XCom of a step's task."""
 RESULT: Final = "return_value"
 """The XCom of the verdict: the object of `noetl run --json`, as JSON text."""
+WHOLE: Final = 1024 * 1024
+"""Characters of an outcome from which on the large values of its runs are by reference."""
 SHOWN: Final = 2000
 """Characters of an event's data in the log of a task."""
 RETRY_DELAY: Final = timedelta(seconds=5)
@@ -102,7 +105,8 @@ class Step(BaseOperator):
         info = _execution(context)
         states = self._states_needed(context)
         failed = sorted(self._failed(context, states))
-        tokens = self._tokens(context, states) if self.arrivals else [_first(self.playbook, info, context)]
+        values = _values(context)
+        tokens = self._tokens(context, states, values) if self.arrivals else [_first(self.playbook, info, context)]
         alone = not isinstance(self, Region) and workflow.step(self.step).join == "each"
         if (not tokens and not _gathers(self)) or (len(tokens) > 1 and alone):
             raise InternalError(f"{len(tokens)} tokens reached task {self.task_id}")
@@ -110,7 +114,9 @@ class Step(BaseOperator):
         done = asyncio.run(self._run(workflow, tokens, failed, info, checkpoint))
         taken = [(self.named(edge), token.to_json()) for edge, token in done.left]
         poison = sorted({*failed, *done.failed_steps()})
-        left = xcom.pack([record.to_json() for record in done.records], poison, taken)
+        left = xcom.pack([record.to_json() for record in done.records], poison, taken, values)
+        for key, text in values.fresh.items():
+            ti.xcom_push(key=key, value=text)
         ti.xcom_push(key=KEY, value=left if done.error is None else xcom.pack_error(done.error))
         if checkpoint is not None:
             checkpoint.forget()
@@ -131,7 +137,7 @@ class Step(BaseOperator):
         several = len({source for source, _ in self.arrivals}) > 1
         return _states(context) if several or self.asked else {}
 
-    def _tokens(self, context: Context, states: Mapping[str, str]) -> list[Token]:
+    def _tokens(self, context: Context, states: Mapping[str, str], values: Values) -> list[Token]:
         """The tokens on the edges that lead here and were taken."""
         from noetl.runtime.packet import Token
 
@@ -140,7 +146,7 @@ class Step(BaseOperator):
             left = _left(context, source) if states.get(source, "success") == "success" else None
             if left is not None:
                 mine = [edge for other, edge in self.arrivals if other == source]
-                found += map(Token.from_json, xcom.tokens(left, mine))
+                found += map(Token.from_json, xcom.tokens(left, mine, values))
         return found
 
     def _failed(self, context: Context, states: Mapping[str, str]) -> set[str]:
@@ -281,13 +287,23 @@ class Verdict(BaseOperator):
 
     def execute(self, context: Context) -> str:
         """The outcome as JSON text; left as XCom too when the execution failed, before AirflowFailException."""
-        found = json.dumps(summary := self._summary(context))
+        found = json.dumps(summary := self._summary(context, values := _values(context)))
+        if len(found) > WHOLE:
+            found = self._shortened(context, summary, values)
         if summary["status"] == "failed":
             context["ti"].xcom_push(key=RESULT, value=found)
             raise AirflowFailException(f"the execution failed with {_told(summary.get('error'))}")
         return found
 
-    def _summary(self, context: Context) -> dict[str, Json]:
+    def _shortened(self, context: Context, summary: dict[str, Json], values: Values) -> str:
+        """The outcome with its runs' large values by reference, as the tasks left them."""
+        runs = cast("list[Json]", summary["runs"])
+        found = json.dumps({**summary, "runs": [values.short(run) for run in runs]})
+        for key, text in values.fresh.items():
+            context["ti"].xcom_push(key=key, value=text)
+        return found
+
+    def _summary(self, context: Context, values: Values) -> dict[str, Json]:
         from noetl.runtime.outcome import summarise
         from noetl.runtime.records import RunRecord
 
@@ -305,7 +321,7 @@ class Verdict(BaseOperator):
             if left is not None and "error" in left:
                 error = left["error"]
                 continue
-            mine = [] if left is None else [RunRecord.from_json(record) for record in left["records"]]
+            mine = [] if left is None else [*map(RunRecord.from_json, xcom.records(left, values))]
             records += mine
             red = states[task.task_id] == "failed"
             if not mine or (red and not any(record.fails_execution for record in mine)):
@@ -427,6 +443,12 @@ def _states(context: Context) -> dict[str, str]:
 
 def _left(context: Context, task_id: str) -> xcom.Left | None:
     return xcom.unpack(context["ti"].xcom_pull(task_ids=task_id, key=KEY))
+
+
+def _values(context: Context) -> Values:
+    """Large values as the tasks of this DAG run leave them."""
+    ti = context["ti"]
+    return Values(ti.task_id, lambda task, key: cast("str | None", ti.xcom_pull(task_ids=task, key=key)))
 
 
 def _crash(task: Step) -> Json:

@@ -13,23 +13,35 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from noetl.compiler.ir import Json
 
+    from .values import Values
+
 Left: TypeAlias = "dict[str, Any]"
 """`{records, failed, edges, packets}`, or `{error}` of an execution that failed outside of its runs."""
 
 
-def pack(records: Sequence[Json], failed: Iterable[str], tokens: Iterable[tuple[str, Json]]) -> str:
+def pack(records: Sequence[Json], failed: Iterable[str], tokens: Iterable[tuple[str, Json]], values: Values) -> str:
     """The text for finished runs with their tokens by edge; tokens that carry the same packet share it.
 
-    `failed` are the steps, here and above, whose failed runs poison joins below (RUN-6).
+    `failed` are the steps, here and above, whose failed runs poison joins below (RUN-6). What the text refers to is in
+    `values.fresh`, which the task leaves first.
     """
-    packets: dict[str, int] = {}
+    places: dict[str, int] = {}
+    packets: list[Json] = []
     edges: dict[str, list[Json]] = {}
     for edge, token in tokens:
         assert isinstance(token, dict)
-        place = packets.setdefault(json.dumps(token["packet"]), len(packets))
-        edges.setdefault(edge, []).append({**token, "packet": place})
-    left = {"records": [*records], "failed": [*failed], "edges": edges}
-    return f'{json.dumps(left)[:-1]}, "packets": [{", ".join(packets)}]}}'
+        packet = token["packet"]
+        place = places.setdefault(json.dumps(packet), len(places))
+        packets += [packet] if place == len(packets) else []
+        rest = {name: values.short(part) for name, part in token.items() if name != "packet"}
+        edges.setdefault(edge, []).append({**rest, "packet": place})
+    left = {
+        "records": [values.short(record) for record in records],
+        "failed": [*failed],
+        "edges": edges,
+        "packets": [values.short(packet) for packet in packets],
+    }
+    return json.dumps(left)
 
 
 def pack_error(error: Json) -> str:
@@ -45,7 +57,16 @@ def unpack(text: str | None) -> Left | None:
     return left
 
 
-def tokens(left: Left, edges: Iterable[str]) -> list[Json]:
+def tokens(left: Left, edges: Iterable[str], values: Values) -> list[Json]:
     """The tokens on those of the edges that were taken; on the edges of a region there may be several."""
-    found: Mapping[str, Any] = left.get("edges", {})
-    return [{**token, "packet": left["packets"][token["packet"]]} for edge in edges for token in found.get(edge, ())]
+    taken: Mapping[str, Any] = left.get("edges", {})
+    found = [token for edge in edges for token in taken.get(edge, ())]
+    packets = {token["packet"]: values.whole(left["packets"][token["packet"]]) for token in found}
+    return [
+        {name: packets[part] if name == "packet" else values.whole(part) for name, part in t.items()} for t in found
+    ]
+
+
+def records(left: Left, values: Values) -> list[Json]:
+    """The records of a task's runs."""
+    return [values.whole(record) for record in left["records"]]

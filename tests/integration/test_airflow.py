@@ -26,6 +26,8 @@ from noetl.targets.profile import parse
 from .airflow_cases import DATA, REGIONS, SHAPES, Case
 
 CACHE = Path(__file__).parents[2] / ".cache"
+SIZES = CACHE / "sizes.txt"
+"""How much the tasks of a DAG left, a line for each XCom."""
 CASES = {case.name: case for case in (*SHAPES, *REGIONS, *DATA)}
 
 
@@ -247,6 +249,50 @@ LOST_CASE = Case(
 )
 
 
+CHAIN_CASE = Case(
+    "chain",
+    """
+  - step: start
+    tool: {kind: python, code: "result = [['row', i, 'x' * 90] for i in range(10000)]"}
+    vars: {rows: "{{ result }}"}
+    next: [s1]
+"""
+    + "".join(f"  - step: s{n}\n    next: [s{n + 1}]\n" for n in range(1, 19))
+    + """\
+  - step: s19
+    case:
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {result: {from: "[ctx.rows | length, ctx.rows[9999][1], start == ctx.rows]"}}
+""",
+    "completed",
+    " ".join(["start", *(f"s{n}" for n in range(1, 20))]),
+)
+COUNTED = """
+
+def counted():
+    import os
+    from airflow.sdk.execution_time.xcom import XCom
+
+    class Counted(type(start)):
+        def perform(self, context):
+            real = XCom.set.__func__
+
+            def set_(cls, key, value, **where):
+                if where.get("dag_id") == dag.dag_id:
+                    with open(os.environ["SIZES"], "a") as file:
+                        print(where["task_id"], key, len(str(value)), file=file)
+                return real(cls, key, value, **where)
+
+            XCom.set = classmethod(set_)
+            return super().perform(context)
+
+    return Counted
+
+
+start.__class__ = counted()
+"""
+
+
 def profiled(case: Case, text: str) -> Compiled:
     found = compile_source(case.text, f"{case.name}.yaml")
     assert found.workflow is not None
@@ -256,7 +302,8 @@ def profiled(case: Case, text: str) -> Compiled:
 
 
 def on_airflow_only(probe: Probe) -> dict[str, AirflowCase]:
-    pages = compiled(PAGES_CASE)
+    pages, chain = compiled(PAGES_CASE), compiled(CHAIN_CASE)
+    SIZES.unlink(missing_ok=True)
     scheduled, lost = profiled(SCHEDULED_CASE, PROFILE), profiled(LOST_CASE, "profile: 1\nsteps: {b: {retries: 1}}")
     made = compiled(CASES["unhandled_error_in_one_branch"])
     choice = compiled(STALE_CASE)
@@ -269,6 +316,7 @@ def on_airflow_only(probe: Probe) -> dict[str, AirflowCase]:
         "by hand": AirflowCase(scheduled.identity, scheduled.content, {"span": "mine"}),
         "of the schedule": AirflowCase(scheduled.identity, scheduled.content + OF_THE_SCHEDULE, {"n": 3}),
         "a step's worker is lost": AirflowCase(lost.identity, lost.content + LOST, {"probe": probe.url}),
+        "a large value": AirflowCase(chain.identity, chain.content + COUNTED, {}, {"SIZES": str(SIZES)}),
         "no payload": AirflowCase(made.identity, made.content, {"noetl_payload": "["}),
         "no dag": AirflowCase("no.dag", "from airflow.sdk import DAG"),
         "no parse": AirflowCase("no.parse", "from airflow.sdk import DAG\nraise LookupError('at parse')"),
@@ -364,6 +412,22 @@ def test_a_step_that_is_tried_again_goes_on_where_it_was(runs: dict[str, Airflow
     assert run.verdict is not None
     assert (run.state, run.verdict["output"]) == ("success", True)
     assert sum(seen.label == "once" for seen in probe.requests) == 1
+
+
+def test_a_chain_leaves_a_large_value_once(runs: dict[str, AirflowRun]) -> None:
+    run = runs["a large value"]
+    assert run.problem is None
+    assert run.verdict is not None
+    assert (run.state, run.verdict["output"]) == ("success", [10000, 9999, True])
+    left = [line.split() for line in SIZES.read_text("utf-8").splitlines()]
+    large = [(task, key) for task, key, size in left if int(size) > 30_000]
+    assert len(large) == 1
+    assert sum(int(size) for _, _, size in left) < 1_150_000
+    shown = run.verdict["runs"]
+    assert isinstance(shown, list)
+    assert isinstance(shown[0], dict)
+    assert shown[0]["result"] == {"\0": [large[0][0], large[0][1].removeprefix("noetl.")]}
+    assert len(shown) == 20
 
 
 def test_a_conf_without_a_payload_is_told(runs: dict[str, AirflowRun]) -> None:

@@ -14,6 +14,7 @@ from noetl.runtime.packet import Token
 from noetl.runtime.records import RunRecord
 from noetl.targets.airflow import xcom
 from noetl.targets.airflow.layout import Layout, StepTask
+from noetl.targets.airflow.values import LIMIT, Values
 
 RunSteps = Callable[[StepTask, list[Token], set[str]], Execution]
 """Runs the steps of a task for its tokens, none for `start`, beside the steps above that have failed."""
@@ -28,7 +29,11 @@ class Model:
     states: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
     """The XCom of each task that left one."""
+    values: dict[tuple[str, str], str] = field(default_factory=dict)
+    """What tasks left besides, by task and key."""
     asked: set[str] = field(default_factory=set)
+    limit: int = LIMIT
+    """Characters from which on values are left by reference."""
 
     def run(self) -> dict[str, Json]:
         """Play the DAG run to its end; what the verdict says."""
@@ -55,18 +60,23 @@ class Model:
 
     def _execute(self, task: StepTask, arriving: list[tuple[str, str, str]]) -> str:
         tokens: list[Token] = []
+        values = self._values(task.task_id)
         for source, edge, _ in arriving:
             left = xcom.unpack(self.left.get(source))
             if left is not None and self.states[source] == "success":
-                tokens += map(Token.from_json, xcom.tokens(left, [edge]))
+                tokens += map(Token.from_json, xcom.tokens(left, [edge], values))
         failed = self._failed(task)
         done = self.run_steps(task, tokens, failed)
         taken = [(label_of(task, edge), token.to_json()) for edge, token in done.left]
         poison = sorted({*failed, *done.failed_steps()})
-        self.left[task.task_id] = xcom.pack([record.to_json() for record in done.records], poison, taken)
+        self.left[task.task_id] = xcom.pack([record.to_json() for record in done.records], poison, taken, values)
+        self.values |= {(task.task_id, key): text for key, text in values.fresh.items()}
         if not done.records:
             return "skipped"
         return "failed" if done.failed_steps() and task.task_id not in self.asked else "success"
+
+    def _values(self, task_id: str) -> Values:
+        return Values(task_id, lambda task, key: self.values.get((task, key)), self.limit)
 
     def _failed(self, task: StepTask) -> set[str]:
         heard = [other.task_id for other in task.asks]
@@ -84,7 +94,8 @@ class Model:
 
     def _verdict(self) -> dict[str, Json]:
         ended = [self.left[id_] for id_, state in self.states.items() if id_ in self.left and state != "skipped"]
-        found = [record for text in ended for record in json.loads(text)["records"]]
+        values = self._values("verdict")
+        found = [record for text in ended for record in xcom.records(json.loads(text), values)]
         return summarise(map(RunRecord.from_json, found))
 
 
