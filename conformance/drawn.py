@@ -117,7 +117,7 @@ def _scripted(case: Case, target: str, script: Script) -> tuple[Observation, lis
 
     def wrap(tools: ToolRunner) -> ToolRunner:
         streams.append(io.StringIO())
-        return Recording(_Scripted(script, tools), streams[-1])
+        return Recording(_Scripted(script, tools), streams[-1], callers=True)
 
     seen = spec.observe(case, wrap=wrap) if target == "runtime" else runtime.observe(case, runtime.Watch(tools=wrap))
     return seen, [entry for stream in streams for entry in json.loads(stream.getvalue())["outcomes"]]

@@ -1,6 +1,7 @@
 """Engines with one fault each: what does not tell them from the right one proves nothing.
 
 A mutant is a snippet of one function and what stands there instead. `applied` swaps the function while it is entered.
+Those of the lowering to Airflow are in `lowering_mutants`.
 """
 
 from __future__ import annotations
@@ -25,21 +26,22 @@ class Mutant:
     name: str
     clause: str
     where: str
-    """`module:function` or `module:Class.method`, the module below `noetl.runtime`."""
+    """`module:function` or `module:Class.method`, the module below that of the stage."""
     right: str
     wrong: str
+    stage: str = "noetl.runtime"
 
 
 @contextmanager
 def applied(mutant: Mutant) -> Iterator[None]:
-    """The engine has the fault inside of the block. InternalError if the right text is not there exactly once."""
+    """The stage has the fault inside of the block. InternalError if the right text is not there exactly once."""
     module_name, qualified = mutant.where.split(":")
-    module = importlib.import_module(f"noetl.runtime.{module_name}")
+    module = importlib.import_module(f"{mutant.stage}.{module_name}")
     owner_name, _, name = qualified.rpartition(".")
     owner: object = getattr(module, owner_name) if owner_name else module
     right = cast("Callable[..., object]", vars(owner)[name])
     wrong = _mutated(mutant, right, vars(module), name)
-    holders = [owner, *(_users(right) if not owner_name else ())]
+    holders = [owner, *(_users(right, mutant.stage) if not owner_name else ())]
     try:
         for holder in holders:
             setattr(holder, name, wrong)
@@ -55,15 +57,17 @@ def _mutated(mutant: Mutant, right: Callable[..., object], names: dict[str, obje
         raise InternalError(f'mutant {mutant.name}: "{mutant.right}" stands {source.count(mutant.right)} times')
     found: dict[str, object] = {}
     text = source.replace(mutant.right, mutant.wrong)
+    owner = mutant.where.split(":")[1].rpartition(".")[0]
+    text = text.replace("super()", f"super({owner}, self)")  # outside of its class a function knows none
     flags = __future__.annotations.compiler_flag
     exec(compile(text, f"<mutant {mutant.name}>", "exec", flags=flags, dont_inherit=True), names, found)
     return found[name]
 
 
-def _users(function: object) -> list[object]:
-    """The modules of the runtime that hold the function under its name."""
+def _users(function: object, stage: str) -> list[object]:
+    """The modules of a stage that hold the function under its name."""
     name = getattr(function, "__name__", "")
-    modules = [m for n, m in sys.modules.items() if n.startswith("noetl.runtime.")]
+    modules = [m for n, m in sys.modules.items() if n.startswith(f"{stage}.")]
     return [module for module in modules if vars(module).get(name) is function]
 
 

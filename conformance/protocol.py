@@ -41,7 +41,9 @@ class Asked(_Closed):
     credentials: dict[str, JsonValue]
     """The credential store (TOO-6)."""
     outcomes: dict[str, JsonValue] | None = None
-    """Where given, what calls answer instead of tools, by their place (TOO-10): nothing is called."""
+    """Where given, what calls answer instead of tools, by their place (TOO-10): nothing is called.
+
+    In a sub-playbook the places of the calls that lead there come first, with a `/` after each."""
     cancel: str | None = None
     """`label#n`: cancel the execution when this request has arrived at the probe (RUN-8)."""
 

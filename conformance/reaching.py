@@ -117,7 +117,7 @@ class _Trial:
     def wrap(self, tools: ToolRunner) -> ToolRunner:
         """Answers instead of tools; what is answered is written down."""
         self._streams.append(io.StringIO())
-        return Recording(_Answering(self, tools), self._streams[-1])
+        return Recording(_Answering(self, tools), self._streams[-1], callers=True)
 
     def entries(self) -> list[Json]:
         """What was answered, as the outcomes of a case."""

@@ -14,7 +14,9 @@ from noetl.errors import UsageError
 from .case import Case, load_case
 
 DISTILLED: Final = Path(__file__).parent / "distilled.txt"
-"""Few cases that see every fault of the engine, once or three times; made by `scripts/distil.py`."""
+"""Few cases that see every fault of engine and lowering, once or three times; made by `scripts/distil.py`.
+
+A line has the fold of a case, its id, and the faults for which it is kept."""
 Level: TypeAlias = Literal["smoke", "standard", "deep"]
 Placed: TypeAlias = tuple[Path, Case]
 """A case and its file."""
@@ -46,9 +48,21 @@ def chosen(folder: Path, glob: str = "*") -> list[Placed]:
 
 
 def distilled(fold: int) -> set[str]:
-    """The ids of the distilled cases up to a fold: those of fold 1 see every fault of the engine once."""
-    entries = (line.split() for line in DISTILLED.read_text(encoding="utf-8").splitlines())
-    return {name for number, name in entries if int(number) <= fold}
+    """The ids of the distilled cases up to a fold: those of fold 1 see every fault once."""
+    return {name for number, name, *_ in _distilled() if int(number) <= fold}
+
+
+def killers() -> dict[str, list[str]]:
+    """For each fault the ids of the distilled cases that are kept for it, those of fold 1 first."""
+    found: dict[str, list[str]] = {}
+    for _, name, *faults in sorted(_distilled()):
+        for fault in faults:
+            found.setdefault(fault, []).append(name)
+    return found
+
+
+def _distilled() -> list[list[str]]:
+    return [line.split() for line in DISTILLED.read_text(encoding="utf-8").splitlines()]
 
 
 def at_level(cases: Sequence[Placed], level: Level) -> list[Placed]:

@@ -60,10 +60,13 @@ class MockedOutcome(_Closed):
     """The run's key as the events show it; `-` is the run of `start`."""
     iteration: Annotated[int, Field(ge=0)] | None = None
     """Of a loop step, from 0."""
-    call: _Count | None = None
+    call: Annotated[int, Field(ge=0)] | None = None
+    """From 1; 0 is a sink before the first call."""
     attempt: _Count | None = None
     sink: Literal[True] | str | None = None
     """True for any sink, or a sink by its event and place; an entry without it is about calls."""
+    caller: str | None = None
+    """The places of the calls that lead to a sub-playbook, a `/` after each; an empty text is the main playbook."""
     response: JsonValue = None
     error: dict[str, JsonValue] | None = None
     """The error of a failed call: `{type, message, ...}`."""
@@ -94,6 +97,7 @@ class MockedOutcome(_Closed):
         return (
             self.step in (None, request.step)
             and self.occurrence in (None, occurrence)
+            and self.caller in (None, request.caller)
             and self.key in (None, place.key)
             and self.iteration in (None, place.iteration)
             and self.call in (None, place.call)
@@ -161,7 +165,7 @@ class Outcomes:
         """`origin` is what the file is called in messages."""
         self.origin = origin
         self._entries = file.outcomes
-        self._exact: dict[tuple[str, str], int] = {}
+        self._exact: dict[tuple[str | None, str, str], int] = {}
         self._loose: list[int] = []
         self._runs: dict[tuple[str, str], dict[str, int]] = {}
         for number, entry in enumerate(self._entries):
@@ -183,7 +187,8 @@ class Outcomes:
     def find(self, request: ToolCall) -> MockedOutcome | None:
         """The first entry that fits."""
         occurrence = self._occurrence(request.execution_id, request.step, request.place.key)
-        exact = self._exact.get((request.step, str(request.place)))
+        places = [(caller, request.step, str(request.place)) for caller in (request.caller, None)]
+        exact = min((self._exact[place] for place in places if place in self._exact), default=None)
         for number in self._loose:
             if exact is not None and number > exact:
                 break
@@ -229,12 +234,14 @@ class Mocked:
 class Recording:
     """A runner that writes what another one answers into a file that `--mock` takes; complete when it is closed.
 
-    A sub-playbook is one outcome: what its own calls were answered is not written.
+    A sub-playbook is one outcome: what its own calls were answered is not written. Where it is their tools that are
+    recorded, `callers` says from where each playbook was called.
     """
 
-    def __init__(self, runner: ToolRunner, stream: TextIO) -> None:
+    def __init__(self, runner: ToolRunner, stream: TextIO, *, callers: bool = False) -> None:
         self._runner = runner
         self._stream = stream
+        self._callers = callers
         stream.write('{"format": 1, "outcomes": [')
         self._before = "\n"
 
@@ -242,7 +249,8 @@ class Recording:
         """Make the call and write the outcome down."""
         outcome = await self._runner.call(request)
         if request.kind != EVENT_LOG:
-            entry = json.dumps(_entry_of(request, outcome), ensure_ascii=False)
+            told = _entry_of(request, outcome)
+            entry = json.dumps({"caller": request.caller, **told} if self._callers else told, ensure_ascii=False)
             self._stream.write(f"{self._before}{entry}")
             self._before = ",\n"
         return outcome
@@ -267,13 +275,13 @@ def _entry_of(request: ToolCall, outcome: Outcome) -> dict[str, Json]:
     return {**entry, **kept}
 
 
-def _exact_place(entry: MockedOutcome) -> tuple[str, str] | None:
-    """Step and place of an entry that says all of it, as recorded ones do: these are looked up, not tried in turn."""
+def _exact_place(entry: MockedOutcome) -> tuple[str | None, str, str] | None:
+    """Caller, step and place of an entry that says all of it, as recorded ones do: these are looked up, not tried."""
     end = entry.sink if isinstance(entry.sink, str) else entry.attempt if entry.sink is None else None
     place = (entry.key, entry.iteration, entry.call, end)
     if entry.step is None or entry.occurrence is not None or None in place:
         return None
-    return entry.step, ":".join(map(str, place))
+    return entry.caller, entry.step, ":".join(map(str, place))
 
 
 def _answer(given: HttpAnswer, request: ToolCall, stdout: str) -> Outcome:

@@ -57,6 +57,13 @@ class ToolCall:
     place: CallPlace
     timeout: float | None = None
     """Seconds for this attempt (TOO-9); None leaves it to the kind."""
+    caller: str = ""
+    """In a sub-playbook: the places of the calls that lead there from the main execution, a `/` after each."""
+
+    @property
+    def where(self) -> str:
+        """The place among all executions of a run of the main playbook; in the main one itself `str(place)`."""
+        return f"{self.caller}{self.place}"
 
     @property
     def idempotency_key(self) -> str:

@@ -1,7 +1,8 @@
 """Tool outcomes kept and given again, by run key, call and attempt: for playbooks whose code uses chance.
 
 The variable `NOETL_REPLAY` names a JSON file `{"kinds": [...], "outcomes": {<place>: <outcome>}}`. Wherever tools run,
-those kinds then answer what was kept, so that two places can be compared on the same outcomes.
+those kinds then answer what was kept, so that two places can be compared on the same outcomes. In a sub-playbook the
+places of the calls that lead there come first (`ToolCall.where`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Recorder:
     async def call(self, request: ToolCall) -> Outcome:
         """Call the tool and keep the outcome."""
         outcome = await self._runner.call(request)
-        self.outcomes[str(request.place)] = outcome.to_json()
+        self.outcomes[request.where] = outcome.to_json()
         return outcome
 
     async def close(self) -> None:
@@ -50,7 +51,7 @@ class Replayer:
         """The kept outcome; an attempt that was never kept is a failed call of type NotRecorded."""
         if request.kind not in self._kinds:
             return await self._runner.call(request)
-        where = str(request.place)
+        where = request.where
         kept = self._outcomes.get(where)
         if kept is None:
             return Outcome(error={"type": "NotRecorded", "message": f"no outcome was recorded for {where}"})

@@ -47,6 +47,8 @@ class AirflowCase:
     conf: Mapping[str, Json] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    fault: str | None = None
+    """The fault that the operators have, for tests of the suite: a name of `lowering_mutants`."""
 
 
 @dataclass(frozen=True, slots=True)

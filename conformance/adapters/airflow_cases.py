@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ from noetl.compiler import ir
 from noetl.compiler.frontend import compile_source
 from noetl.compiler.ir import Json
 from noetl.diagnostics import Diagnostic
-from noetl.errors import UnsupportedByTarget, UsageError
+from noetl.errors import InternalError, UnsupportedByTarget
 from noetl.runtime.credentials import variable
 from noetl.runtime.library import FolderLibrary
 from noetl.runtime.replay import VARIABLE
@@ -25,6 +26,7 @@ from noetl.targets.children import shipped
 
 from ..case import Case
 from ..deviations import Deviation, kept_for
+from ..lowering_mutants import compiling, emitted
 from ..observation import Observation
 from ..probe import Probe
 from .airflow import AirflowCase, AirflowRun, Pool
@@ -67,18 +69,18 @@ class Airflow:
 
     def observe(self, cases: Sequence[Case]) -> Iterator[Observed]:
         """Compile all of them, run what compiles."""
+        return self.observe_faulty([(case, None) for case in cases])
+
+    def observe_faulty(self, cases: Sequence[tuple[Case, str | None]]) -> Iterator[Observed]:
+        """Each case on a lowering with the fault of this name, of `lowering_mutants`; with None on the right one."""
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="noetl-conform-")))
-            servers = [stack.enter_context(Probe(case.probe)) for case in cases]
-            pairs = zip(cases, servers, strict=True)
-            made = [dag_of(n, case, server.url, folder) for n, (case, server) in enumerate(pairs)]
-            asked = [one for one in made if isinstance(one, AirflowCase)]
-            runs = self._pool.run(asked, SECONDS)
+            servers = [stack.enter_context(Probe(case.probe)) for case, _ in cases]
+            triples = enumerate(zip(cases, servers, strict=True))
+            made = [_made(n, case, fault, server.url, folder) for n, ((case, fault), server) in triples]
+            runs = self._pool.run([one for one in made if isinstance(one, AirflowCase)], SECONDS)
             for one, server in zip(made, servers, strict=True):
-                if not isinstance(one, AirflowCase):
-                    yield one if isinstance(one, Broken) else Observation(None, one)
-                else:
-                    yield observation_of(next(runs), server, sequential=True)
+                yield one if not isinstance(one, AirflowCase) else observation_of(next(runs), server, sequential=True)
 
     def __enter__(self) -> Airflow:
         return self
@@ -86,6 +88,22 @@ class Airflow:
     def __exit__(self, *_: object) -> None:
         """End Airflow."""
         self._pool.close()
+
+
+def _made(number: int, case: Case, fault: str | None, probe: str, folder: Path) -> AirflowCase | Observed:
+    """The DAG of a case, with a fault if there is one; else what was observed instead."""
+    try:
+        with compiling(fault):
+            found = dag_of(number, case, probe, folder)
+    except InternalError as refuted:
+        return Observation(None, problem=f"the lowering is refuted: {refuted}")
+    except Exception as error:
+        if fault is None:
+            raise
+        return Observation(None, problem=f"the lowering is refuted: {error}")  # a fault may show in any way
+    if isinstance(found, AirflowCase):
+        return replace(found, content=emitted(fault, found.content), fault=fault)
+    return found if isinstance(found, Broken) else Observation(None, found)
 
 
 def dag_of(number: int, case: Case, probe: str, folder: Path) -> AirflowCase | Sequence[Diagnostic] | Broken:
@@ -108,10 +126,7 @@ def dag_of(number: int, case: Case, probe: str, folder: Path) -> AirflowCase | S
     }
     env |= {**case.env, "NOETL_ALLOW_ENV": ",".join(case.env)}
     if case.outcomes is not None:
-        try:
-            env[VARIABLE] = str(_kept(case, folder / f"{number}.json"))
-        except UsageError as ambiguous:
-            return Broken(str(ambiguous))
+        env[VARIABLE] = str(_kept(case, folder / f"{number}.json"))
     conf: dict[str, Json] = {"noetl_payload": json.dumps({**case.payload, "probe": probe})}
     return AirflowCase(identity, content, conf, env, case.beside(probe) if case.files else {})
 
@@ -128,7 +143,7 @@ def _source(case: Case, workflow: ir.Workflow, text: str, folder: Path, probe: s
 
 
 def _kept(case: Case, file: Path) -> Path:
-    """The outcomes of a case by place, in a file that Airflow's tasks read."""
+    """The outcomes of a case by `ToolCall.where`, in a file that Airflow's tasks read."""
     outcomes, kinds = recorded(case)
     told: dict[str, Json] = {"kinds": list(kinds), "outcomes": dict(outcomes)}
     file.write_text(json.dumps(told), encoding="utf-8")

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from noetl.conformance.lowering_mutants import running
+
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
@@ -28,7 +30,7 @@ DAG_MODULE: Final = "airflow.sdk.definitions.dag"
 
 
 def main() -> None:
-    """Run the cases of each line in rounds, in each of which a DAG id has one file; until the input ends."""
+    """Run the cases of each line in rounds, in each of which a DAG id has one file and all have one fault, if any."""
     asked = os.fdopen(os.dup(0), encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -44,17 +46,23 @@ def main() -> None:
     for line in asked:
         cases: list[Case] = json.loads(line)
         for chosen in _rounds(cases):
-            run.load([cases[n] for n in chosen])
-            for n in chosen:
-                say(case=n)
-                say(case=n, **run.case(cases[n]))
+            with running(cases[chosen[0]]["fault"]):
+                run.load([cases[n] for n in chosen])
+                for n in chosen:
+                    say(case=n)
+                    say(case=n, **run.case(cases[n]))
 
 
 def _rounds(cases: list[Case]) -> Iterator[list[int]]:
     left = list(range(len(cases)))
     while left:
         first: dict[str, Case] = {}
-        chosen = [n for n in left if _alike(first.setdefault(cases[n]["dag_id"], cases[n]), cases[n])]
+        chosen = [
+            n
+            for n in left
+            if cases[n]["fault"] == cases[left[0]]["fault"]
+            and _alike(first.setdefault(cases[n]["dag_id"], cases[n]), cases[n])
+        ]
         left = [n for n in left if n not in chosen]
         yield chosen
 

@@ -72,23 +72,15 @@ class Watch:
     tools: Wrap = unwrapped
     """What stands between the playbook and its tools."""
     outcomes: dict[str, dict[str, Json]] = field(default_factory=dict)
-    """What calls were answered, by place; those of sub-playbooks, too."""
-    ambiguous: set[str] = field(default_factory=set)
-    """Places at which calls of several executions were answered differently."""
+    """What calls were answered, by `ToolCall.where`; those of sub-playbooks, too."""
     kinds: set[str] = field(default_factory=set)
     """The kinds of the tools that were called."""
 
 
 def recorded(case: Case) -> tuple[dict[str, dict[str, Json]], frozenset[str]]:
-    """What the calls of a case come to, by place, and the kinds of the tools: what `NOETL_REPLAY` takes.
-
-    UsageError for a case whose sub-playbooks are answered differently at the same place.
-    """
+    """What the calls of a case come to, by `ToolCall.where`, and the kinds of tools: what `NOETL_REPLAY` takes."""
     watch = Watch()
     observe(case, watch)
-    if watch.ambiguous:
-        where = ", ".join(sorted(watch.ambiguous))
-        raise UsageError(f"at {where} several executions are answered differently, which outcomes by place cannot say")
     return watch.outcomes, frozenset(watch.kinds)
 
 
@@ -174,9 +166,7 @@ class _Watched:
         """Make the call and keep its outcome."""
         outcome = await self._runner.call(request)
         if request.kind not in THROUGH:
-            place, told = str(request.place), outcome.to_json()
-            if self._watch.outcomes.setdefault(place, told) != told:
-                self._watch.ambiguous.add(place)
+            self._watch.outcomes[request.where] = outcome.to_json()
             self._watch.kinds.add(request.kind)
         return outcome
 

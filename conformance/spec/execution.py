@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from noetl.compiler.document import Document, StepSpec, WorkbookTask
@@ -199,7 +199,12 @@ class Execution:
         if self.depth >= self.limits.depth:
             return _failed("LimitExceeded", f"playbooks call playbooks more than {self.limits.depth} deep")
         child_id = str(uuid.uuid5(CHILDREN, call.idempotency_key))
-        parts = (self._runner, child_id, self.env, self.time, self.limits, self.depth + 1)
+        here = f"{call.place}/"
+
+        def runner(inner: ToolCall) -> Outcome:
+            return self._runner(replace(inner, caller=here + inner.caller))
+
+        parts = (runner, child_id, self.env, self.time, self.limits, self.depth + 1)
         child = Execution(self.playbooks, playbook, *parts)
         try:
             payload = {name: plain(value) for name, value in call.args.items()}

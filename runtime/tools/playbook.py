@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
@@ -104,7 +105,7 @@ class Playbooks:
             entry.workflow,
             payload,
             ExecutionInfo(child_id(key), self._env, self._limits, records=False),
-            _Within(self, folder if folder != Path() else self._folder, depth + 1),
+            _Within(self, folder if folder != Path() else self._folder, depth + 1, f"{request.where}/"),
             self._clock,
             watch or silent,
             journal=self._journal,
@@ -119,14 +120,15 @@ class Playbooks:
 class _Within:
     """The runner of a sub-playbook."""
 
-    def __init__(self, playbooks: Playbooks, folder: Path, depth: int) -> None:
+    def __init__(self, playbooks: Playbooks, folder: Path, depth: int, caller: str) -> None:
         self._playbooks = playbooks
         self._folder = folder
         self._depth = depth
+        self._caller = caller
 
     async def call(self, request: ToolCall) -> Outcome:
         """Make one attempt."""
-        return await self._playbooks.at(request, self._folder, self._depth)
+        return await self._playbooks.at(replace(request, caller=self._caller), self._folder, self._depth)
 
     async def close(self) -> None:
         """Everything is closed with the main playbook's runner."""

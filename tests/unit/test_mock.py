@@ -216,7 +216,8 @@ def test_the_schema_takes_what_is_read_and_refuses_what_is_not() -> None:
         ({"http": {"status": 404}, "delay": 2, "key": "0.0", "iteration": 0, "occurrence": 1}, True),
         ({}, False),
         ({"response": 1, "error": {"type": "T"}}, False),
-        ({"response": 1, "call": 0}, False),
+        ({"response": 1, "call": 0}, True),
+        ({"response": 1, "call": -1}, False),
         ({"respons": 1}, False),
         ({"http": {"status": 1000}}, False),
     ]
