@@ -105,8 +105,11 @@ class InProcess:
         """Every case has closed what it opened."""
 
 
-TIERS: Final = ("inproc", "scheduler")
-"""The tiers of `airflow`: `dag.test()` in one process, and all parts of Airflow."""
+TIERS: Final[Mapping[str, Sequence[str]]] = {
+    "airflow": ("inproc", "scheduler"),
+    "server": ("one", "eight"),
+}
+"""The tiers of targets that have several: `dag.test()` or all parts of Airflow; one worker or eight."""
 
 
 def adapter(target: str, *, time_limit: float = 60.0, tier: str | None = None) -> Adapter:
@@ -114,8 +117,9 @@ def adapter(target: str, *, time_limit: float = 60.0, tier: str | None = None) -
 
     UsageError if there is none.
     """
-    if tier is not None and (target != "airflow" or tier not in TIERS):
-        raise UsageError(f'target "{target}" has no tier "{tier}"; tiers of "airflow": {", ".join(TIERS)}')
+    if tier is not None and tier not in TIERS.get(target, ()):
+        told = "; ".join(f'tiers of "{name}": {", ".join(tiers)}' for name, tiers in TIERS.items())
+        raise UsageError(f'target "{target}" has no tier "{tier}"; {told}')
     if target.startswith(EXEC):
         from .stdio import Program
 
@@ -127,10 +131,14 @@ def adapter(target: str, *, time_limit: float = 60.0, tier: str | None = None) -
         from .airflow_scheduler import AirflowScheduler
 
         return AirflowScheduler() if tier == "scheduler" else Airflow()
+    if target == "server":
+        from .server import Server
+
+        return Server(tier or "one")
     if target in names():
         found = load(target)
         if isinstance(found, Observable):
             return found.adapter()
         raise UsageError(f'target "{target}" has no adapter: nothing runs its cases')
-    known = ", ".join(f'"{name}"' for name in sorted({"airflow", "runtime", "spec", *names()}))
+    known = ", ".join(f'"{name}"' for name in sorted({"airflow", "runtime", "server", "spec", *names()}))
     raise UsageError(f'no adapter is called "{target}"; targets: {known}, or exec:COMMAND')

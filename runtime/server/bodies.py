@@ -40,7 +40,8 @@ class Register(_Closed):
 class Execute(_Closed):
     """An execution of a registered playbook."""
 
-    path: Name
+    path: Name | None = None
+    """Without it the execution runs the playbook that was registered for its `execution_id` last."""
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     """By default the latest."""
     payload: dict[str, Any] = {}

@@ -135,6 +135,14 @@ class Catalog:
             raise NotFound(f'no playbook is registered as "{path}"{told}')
         return found
 
+    async def bound_to(self, execution_id: str) -> Playbook:
+        """The playbook that was registered for an execution last; NotFound if there is none."""
+        async with self._database.reading() as connection:
+            found = await bound(connection, execution_id)
+        if found is None:
+            raise NotFound(f'no playbook was registered for execution "{execution_id}"')
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class _Id:

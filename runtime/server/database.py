@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -81,6 +81,13 @@ async def do_each(connection: Connection, name: str, rows: Sequence[Values]) -> 
     if rows:
         async with connection.cursor() as cursor:
             await cursor.executemany(query(name), rows)
+
+
+async def copied(connection: Connection, name: str, rows: Iterable[Sequence[object]]) -> None:
+    """Write rows with a COPY."""
+    async with connection.cursor() as cursor, cursor.copy(query(name)) as copy:
+        for row in rows:
+            await copy.write_row(row)
 
 
 async def ring(connection: Connection, channel: str, payload: str = "") -> None:

@@ -6,10 +6,12 @@ and is brought up to that from the kept replies where another server went on wit
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 from noetl.compiler import ir
 from noetl.compiler.ir import Json
@@ -21,8 +23,15 @@ from ..rebuilding import workflow_of
 from ..scope import ExecutionInfo
 from ..tools.playbook import Watch
 
+_Value = TypeVar("_Value")
+_ENGINE: Final = ThreadPoolExecutor(1, "noetl-engine")
 HELD: Final = 1_000
 """Executions that are kept in memory; of more the one that was idle longest is made again when it goes on."""
+
+
+async def thought(work: Callable[[], _Value]) -> _Value:
+    """What the engine comes to, on the one thread that it has: while it takes its time, requests are heard."""
+    return await asyncio.get_running_loop().run_in_executor(_ENGINE, work)
 
 
 class Live:

@@ -14,7 +14,7 @@ from ..store.rows import decoded, encoded
 from .database import Database, many, one
 from .executions import RUNNING
 from .hearing import Bells
-from .live import summary_of
+from .live import summary_of, thought
 from .refusals import NotFound
 from .turns import kept_replies, kept_start
 
@@ -112,7 +112,7 @@ class Looking:
             async with self._database.reading() as connection:
                 start, cancelled = await kept_start(connection, execution_id)
                 replies = await kept_replies(connection, execution_id)
-            told["runs"] = (await asyncio.to_thread(summary_of, Kept(start, replies), cancelled))["runs"]
+            told["runs"] = (await thought(lambda: summary_of(Kept(start, replies), cancelled)))["runs"]
         return told
 
     async def executions(self, status: str | None, before: int | None, limit: int) -> list[dict[str, Json]]:

@@ -70,9 +70,12 @@ async def playbook(
 
 @router.post("/executions", status_code=201)
 async def execute(body: Execute, services: Here, _: User) -> dict[str, Any]:
-    """Begin an execution of a registered playbook."""
-    playbook = await services.catalog.find(body.path, body.version)
+    """Begin an execution of a registered playbook: of a path, or of the one that belongs to `execution_id`."""
     identity = body.execution_id or RandomIds().execution_id()
+    if body.path is None:
+        playbook = await services.catalog.bound_to(identity)
+    else:
+        playbook = await services.catalog.find(body.path, body.version)
     env = {**services.env, **body.env}
     await services.executions.start(New(identity, playbook, json_map(body.payload), env, body.priority))
     return {"execution_id": identity, "path": playbook.path, "version": playbook.version}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from noetl.compiler.ir import Json
@@ -17,8 +18,8 @@ from ..queue.claims import CANCELLED, COMMANDS
 from ..queue.wire import packed
 from ..store.rows import LoggedEvent, decoded, encoded, outcome_row, replied
 from .catalog import Playbook
-from .database import EVENTS, WAKE, Connection, do, do_each, many, one, ring
-from .live import Held, Live
+from .database import EVENTS, WAKE, Connection, copied, do, do_each, many, one, ring
+from .live import Held, Live, thought
 from .refusals import NotFound
 
 WAIT: Final = "wait"
@@ -109,10 +110,11 @@ class Turn:
         live = self._held.get(self.row.id)
         if live is None or live.replies > self.row.replies:
             start, _ = await kept_start(self.connection, self.row.id)
-            live = Live(start, self.row.return_step)
-            live.begin()
+            live = await thought(lambda: Live(start, self.row.return_step))
+            await thought(live.begin)
         if live.replies < self.row.replies:
-            live.catch_up(await kept_replies(self.connection, self.row.id, live.replies))
+            kept = await kept_replies(self.connection, self.row.id, live.replies)
+            await thought(partial(live.catch_up, kept))
         live.taken()
         return live
 
@@ -128,7 +130,7 @@ class Turn:
         """Give the engine the reply to an open command, and write what comes of it."""
         live = await self.live()
         reply = Reply(await now(self.connection), outcome)
-        issued = live.apply(Replied(number, reply))
+        issued = await thought(lambda: live.apply(Replied(number, reply)))
         faults.point("server.applied")
         kept = {"position": live.replies, "number": number, "time": reply.time, "outcome": outcome_row(outcome)}
         await do(self.connection, "add_reply", {"execution_id": self.row.id, **kept})
@@ -149,7 +151,7 @@ class Turn:
         connection, identity = self.connection, self.row.id
         events = live.taken()
         rows = [LoggedEvent.of(identity, self._events + n, event) for n, event in enumerate(events, 1)]
-        await do_each(connection, "add_event", [_event_values(row, None) for row in rows])
+        await copied(connection, "add_events", (_event_values(row, None) for row in rows))
         self._events += len(rows)
         ended = live.execution.ended
         await do_each(connection, "add_command", [] if ended else [self._command(one) for one in issued])
@@ -166,7 +168,7 @@ class Turn:
         """Append an event that was posted."""
         time = await now(self.connection)
         row = LoggedEvent(self.row.id, self._events + 1, time, name, step, None, None, encoded(data))
-        await do_each(self.connection, "add_event", [_event_values(row, worker)])
+        await copied(self.connection, "add_events", [_event_values(row, worker)])
         self._events += 1
         moved = {"id": self.row.id, "replies": self.row.replies, "events": self._events}
         await do(self.connection, "moved", moved)
@@ -221,8 +223,8 @@ async def begun(connection: Connection, new: New, held: Held) -> Live | None:
         return None
     row = await locked(connection, new.execution_id)
     start = ExecutionStart(new.execution_id, new.playbook.file, new.playbook.text, new.payload, new.env, time)
-    live = Live(start, new.return_step)
-    await Turn(connection, row, held).write(live, live.begin(), time)
+    live = await thought(lambda: Live(start, new.return_step))
+    await Turn(connection, row, held).write(live, await thought(live.begin), time)
     return live
 
 
@@ -264,15 +266,7 @@ def _is_own(issued: Issued) -> bool:
     return not isinstance(issued.command, Invoke) or issued.command.request.kind == PLAYBOOK
 
 
-def _event_values(row: LoggedEvent, worker: str | None) -> dict[str, object]:
-    return {
-        "execution_id": row.execution_id,
-        "position": row.position,
-        "time": row.time,
-        "name": row.name,
-        "step": row.step,
-        "key": row.key,
-        "iteration": row.iteration,
-        "data": row.data,
-        "worker": worker,
-    }
+def _event_values(row: LoggedEvent, worker: str | None) -> tuple[object, ...]:
+    """As `add_events` takes them."""
+    place = (row.execution_id, row.position, row.time, row.time, row.name, row.step, row.key, row.iteration)
+    return (*place, row.data, worker)

@@ -70,10 +70,8 @@ ON CONFLICT DO NOTHING RETURNING event_id
 INSERT INTO noetl.reply (execution_id, position, number, time, outcome)
 VALUES (%(execution_id)s, %(position)s, %(number)s, %(time)s, %(outcome)s)
 
--- add_event --
-INSERT INTO noetl.event (execution_id, position, at, time, name, step, key, iteration, data, worker)
-VALUES (%(execution_id)s, %(position)s, %(time)s::timestamptz, %(time)s, %(name)s, %(step)s, %(key)s, %(iteration)s,
-        %(data)s, %(worker)s)
+-- add_events --
+COPY noetl.event (execution_id, position, at, time, name, step, key, iteration, data, worker) FROM STDIN
 
 -- add_command --
 INSERT INTO noetl.command (execution_id, number, kind, step, request, priority, available)
