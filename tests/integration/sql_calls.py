@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from noetl.compiler.ir import Json
-from noetl.compiler.values import MISSING
 from noetl.runtime.credentials import MappedCredentials
-from noetl.runtime.ports import NOWHERE, Outcome, ToolCall
+from noetl.runtime.ports import Outcome, ToolCall
 from noetl.runtime.tools import ToolBox
+
+from .calls import request, run_calls
 
 T = TypeVar("T")
 
 
 def tool(kind: str, args: Mapping[str, object] | None = None, *, timeout: float = 60.0, **fields: object) -> ToolCall:
     """A request with these fields."""
-    return ToolCall(kind, fields, args or {}, lambda _: MISSING, list, "s", "e", NOWHERE, timeout)
+    return request(kind, fields, args, timeout=timeout)
 
 
 def with_box(
@@ -41,10 +42,7 @@ def with_box(
 def run(*calls: ToolCall, credentials: Mapping[str, Json] | None = None, folder: Path | None = None) -> list[Outcome]:
     """The outcomes of calls, one after the other."""
 
-    async def one_by_one(box: ToolBox) -> list[Outcome]:
-        return [await box.call(call) for call in calls]
-
-    return with_box(one_by_one, credentials, folder)
+    return run_calls(*calls, credentials=MappedCredentials(credentials or {}), folder=folder, environ={})
 
 
 def response(outcome: Outcome) -> dict[str, Any]:

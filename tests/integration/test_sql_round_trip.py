@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from noetl.compiler.ir import Json
 from noetl.conformance.observation import same
+from noetl.runtime.ports import ToolCall
 
+from .calls import request
 from .sql_calls import rows, run, tool
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20) | st.sampled_from(
@@ -35,13 +37,16 @@ def address(new_database: Callable[[], str]) -> str:
 @settings(max_examples=25)
 @given(text=TEXTS, value=VALUES)
 def test_postgres_gives_back_what_it_got(address: str, text: str, value: Json) -> None:
-    fields: dict[str, object] = {"auth": {"type": "postgres", "dsn": address}}
+
+    def sql(**fields: object) -> ToolCall:
+        return request("postgres", {"auth": {"type": "postgres", "dsn": address}, **fields}, timeout=60.0)
+
     rows_written: Json = [{"t": text, "v": [value]}, {"t": text, "v": {"a": value}, "w": None}]
     outcomes = run(
-        tool("postgres", command="SELECT %s AS t, %s::json AS v", params=[text, {"v": value}], **fields),  # type: ignore[arg-type]
-        tool("postgres", command=CREATE, **fields),  # type: ignore[arg-type]
-        tool("postgres", table="t", data=rows_written, **fields),  # type: ignore[arg-type]
-        tool("postgres", command="SELECT t, v FROM t WHERE t = %(t)s", params={"t": text}, **fields),  # type: ignore[arg-type]
+        sql(command="SELECT %s AS t, %s::json AS v", params=[text, {"v": value}]),
+        sql(command=CREATE),
+        sql(table="t", data=rows_written),
+        sql(command="SELECT t, v FROM t WHERE t = %(t)s", params={"t": text}),
     )
     assert same(rows(outcomes[0]), [{"t": text, "v": {"v": value}}])
     assert same(rows(outcomes[3]), [{"t": text, "v": [value]}, {"t": text, "v": {"a": value}}])

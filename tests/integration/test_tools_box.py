@@ -14,42 +14,31 @@ from pathlib import Path
 import pytest
 
 from noetl.compiler.ir import Json
-from noetl.compiler.values import MISSING, SecretRef, SecretText
+from noetl.compiler.values import SecretRef, SecretText
 from noetl.conformance.probe import Probe, Reply, Seen
 from noetl.errors import UsageError
 from noetl.runtime.credentials import EnvironmentCredentials, MappedCredentials
-from noetl.runtime.ports import NOWHERE, Credentials, Outcome, ToolCall
+from noetl.runtime.ports import Outcome, ToolCall
 from noetl.runtime.redaction import MASK
 from noetl.runtime.tools import RUNNERS, ToolBox
+
+from .calls import request, run_calls
 
 CANARY = 'c4n4ry "ä\\'
 """A secret with everything that gets escaped somewhere."""
 
 
 def tool(kind: str, args: Mapping[str, object] | None = None, **fields: object) -> ToolCall:
-    return ToolCall(kind, fields, args or {}, lambda _: MISSING, list, "s", "e", NOWHERE, 20.0)
-
-
-def run(
-    *calls: ToolCall, credentials: Credentials | None = None, environ: Mapping[str, str] | None = None
-) -> list[Outcome]:
-    async def all_of_them() -> list[Outcome]:
-        box = ToolBox(credentials or MappedCredentials({}), environ=environ)
-        try:
-            return [await box.call(call) for call in calls]
-        finally:
-            await box.close()
-
-    return asyncio.run(all_of_them())
+    return request(kind, fields, args)
 
 
 def test_the_event_log_sink_answers_null() -> None:
-    assert run(tool("event_log", data={"a": 1})) == [Outcome()]
+    assert run_calls(tool("event_log", data={"a": 1})) == [Outcome()]
 
 
 @pytest.mark.parametrize("kind", ["snowflake", "container", "nonsense", "workbook"])
 def test_a_kind_without_a_runner_is_a_failed_call(kind: str) -> None:
-    (outcome,) = run(tool(kind))
+    (outcome,) = run_calls(tool(kind))
     known = ", ".join(f'"{name}"' for name in sorted(RUNNERS))
     message = f'no tool of kind "{kind}" can be run here; kinds with a runner: {known}'
     assert outcome.error == {"type": "Unsupported", "message": message}
@@ -152,7 +141,7 @@ places.append(read("/proc/self/environ"))
 result = [place.hex() for place in places]
 """
     args: dict[str, object] = {"secret": SecretRef("canary")}
-    leaked, raised, looked = run(
+    leaked, raised, looked = run_calls(
         tool("python", args, code=LEAK),
         tool("python", args, code="def main(secret):\n    raise ValueError(secret)"),
         tool("python", args, code=look),
@@ -183,7 +172,7 @@ def test_no_secret_comes_back_from_http() -> None:
     with Probe({"x": echo}) as probe:
         secret = SecretText(("key-", SecretRef("canary")))
         echoed = tool("http", method="POST", params={"key": secret}, body={"s": [secret]}, auth="login")
-        outcomes = run(
+        outcomes = run_calls(
             replace(echoed, fields={**echoed.fields, "url": f"{probe.url}/x"}),
             replace(echoed, fields={**echoed.fields, "url": f"{probe.url}/x?fail=1"}),
             tool("http", url=SecretText(("http://127.0.0.1:9/", SecretRef("token")))),
@@ -209,7 +198,7 @@ def test_no_secret_comes_back_from_http() -> None:
 
 
 def test_a_secret_that_is_not_there_is_a_failed_call() -> None:
-    outcomes = run(
+    outcomes = run_calls(
         tool("python", {"x": SecretRef("nobody")}, code="result = 1"),
         tool("http", url="http://127.0.0.1:9", auth="nobody"),
         tool("http", url=SecretRef("login", "nothing")),
@@ -231,5 +220,5 @@ def test_a_secret_that_is_not_there_is_a_failed_call() -> None:
 def test_code_sees_the_environment_but_no_credential() -> None:
     environ = {**os.environ, "NOETL_CREDENTIAL_X": "hidden-1", "PLAIN": "seen"}
     code = "import os\nresult = [os.environ.get('PLAIN'), sorted(k for k in os.environ if 'CREDENTIAL' in k)]"
-    (outcome,) = run(tool("python", code=code), environ=environ)
+    (outcome,) = run_calls(tool("python", code=code), environ=environ)
     assert outcome.response == ["seen", []]

@@ -16,17 +16,18 @@ from noetl.compiler.values import SecretRef, SecretText
 from noetl.runtime.ports import Outcome, ToolCall
 from noetl.runtime.tools import ToolBox
 
+from .calls import request
 from .sql_calls import error, response, rows, run, tool, with_box
 
 FILE = "data.db"
 
 
-def sql(command: object, params: object = None, **more: object) -> ToolCall:
-    return tool("duckdb", command=command, params=params, **more)  # type: ignore[arg-type]
+def sql(command: object, params: object = None, *, timeout: float = 60.0, **more: object) -> ToolCall:
+    return request("duckdb", {"command": command, "params": params, **more}, timeout=timeout)
 
 
 def into(table: str, data: object, **more: object) -> ToolCall:
-    return tool("duckdb", table=table, data=data, database=FILE, **more)  # type: ignore[arg-type]
+    return request("duckdb", {"table": table, "data": data, "database": FILE, **more}, timeout=60.0)
 
 
 def test_the_response_of_several_statements() -> None:
@@ -104,7 +105,7 @@ def test_files_that_are_read_are_looked_for_beside_the_playbook(tmp_path: Path) 
     ],
 )
 def test_what_is_no_database(fields: dict[str, object], kind: str, message: str, tmp_path: Path) -> None:
-    failed = error(run(sql("SELECT 1", **fields), folder=tmp_path)[0])
+    failed = error(run(request("duckdb", {"command": "SELECT 1", **fields}), folder=tmp_path)[0])
     assert failed["type"] == kind
     assert message in str(failed["message"])
 

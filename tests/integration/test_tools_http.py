@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import ssl
 import time
@@ -17,11 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from noetl.compiler.ir import Json
-from noetl.compiler.values import MISSING
 from noetl.conformance.probe import Probe, Reply, Script, Seen
 from noetl.runtime.credentials import MappedCredentials
 from noetl.runtime.ports import CallPlace, Outcome, ToolCall
-from noetl.runtime.tools import ToolBox
+
+from .calls import request, run_calls
 
 JSON = {"content-type": "application/json"}
 STORE: Mapping[str, Json] = {
@@ -32,20 +31,11 @@ STORE: Mapping[str, Json] = {
 
 def http(url: str, *, timeout: float | None = 10.0, **fields: object) -> ToolCall:
     place = CallPlace("0.1", 0, 2, 3)
-    return ToolCall("http", {"url": url, **fields}, {}, lambda _: MISSING, list, "s", "exec", place, timeout)
+    return request("http", {"url": url, **fields}, execution_id="exec", place=place, timeout=timeout)
 
 
 def run(*calls: ToolCall, environ: Mapping[str, str] | None = None, together: bool = False) -> list[Outcome]:
-    async def all_of_them() -> list[Outcome]:
-        box = ToolBox(MappedCredentials(STORE), environ=environ)
-        try:
-            if together:
-                return await asyncio.gather(*(box.call(call) for call in calls))
-            return [await box.call(call) for call in calls]
-        finally:
-            await box.close()
-
-    return asyncio.run(all_of_them())
+    return run_calls(*calls, credentials=MappedCredentials(STORE), environ=environ, together=together)
 
 
 def failed(outcome: Outcome) -> dict[str, Json]:

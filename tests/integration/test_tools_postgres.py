@@ -15,6 +15,7 @@ from noetl.runtime.ports import Outcome, ToolCall
 from noetl.runtime.tools import ToolBox
 from noetl.runtime.tools.sql.postgres_pool import CONNECTIONS
 
+from .calls import request
 from .sql_calls import error, response, rows, run, tool, with_box
 
 
@@ -29,12 +30,12 @@ def store(address: str) -> dict[str, Json]:
     return {"pg": {"type": "postgres", "dsn": address}}
 
 
-def sql(command: object, params: object = None, **more: object) -> ToolCall:
-    return tool("postgres", auth="pg", command=command, params=params, **more)  # type: ignore[arg-type]
+def sql(command: object, params: object = None, *, timeout: float = 60.0, **more: object) -> ToolCall:
+    return request("postgres", {"auth": "pg", "command": command, "params": params, **more}, timeout=timeout)
 
 
 def into(table: str, data: object, **more: object) -> ToolCall:
-    return tool("postgres", auth="pg", table=table, data=data, **more)  # type: ignore[arg-type]
+    return request("postgres", {"auth": "pg", "table": table, "data": data, **more}, timeout=60.0)
 
 
 def test_the_response_of_several_statements(store: Mapping[str, Json]) -> None:
@@ -474,7 +475,7 @@ def test_ways_to_write_a_credential(address: str) -> None:
         {"auth": {"type": "postgres", **parts, "database": "elsewhere"}, "database": parts["database"]},
     ]
     store: dict[str, Json] = {"named": {"type": "postgres", **named}, "address": uri}
-    calls = [tool("postgres", command="SELECT current_database() AS name", **way) for way in ways]  # type: ignore[arg-type]
+    calls = [request("postgres", {"command": "SELECT current_database() AS name", **way}) for way in ways]
     for outcome in run(*calls, credentials=store):
         assert rows(outcome) == [{"name": known["dbname"]}]
 
@@ -493,7 +494,7 @@ def test_credentials_that_do_not_do(address: str) -> None:
         ({"auth": "closed"}, "ConnectionFailed", "Connection refused"),
         ({"auth": {"a": "closed", "b": "odd"}}, "ValueError", "takes one credential"),
     ]
-    outcomes = run(*(tool("postgres", command="SELECT 1", **way) for way, _, _ in ways), credentials=store)  # type: ignore[arg-type]
+    outcomes = run(*(request("postgres", {"command": "SELECT 1", **way}) for way, _, _ in ways), credentials=store)
     for outcome, (_, kind, message) in zip(outcomes, ways, strict=True):
         failed = error(outcome)
         assert failed["type"] == kind

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from noetl.compiler.ir import Json
-from noetl.compiler.values import MISSING
 from noetl.runtime.credentials import MappedCredentials
-from noetl.runtime.ports import NOWHERE, Outcome, ToolCall
+from noetl.runtime.ports import Outcome, ToolCall
 from noetl.runtime.tools import ToolBox
+
+from .calls import request, run_calls
 
 
 def python(
@@ -29,38 +30,7 @@ def python(
     step: str = "s",
     **fields: object,
 ) -> ToolCall:
-    names: Mapping[str, Json] = roots or {}
-    return ToolCall(
-        "python",
-        {"code": code, **fields},
-        args or {},
-        lambda n: names.get(n, MISSING),
-        lambda: names,
-        step,
-        "e",
-        NOWHERE,
-        timeout,
-    )
-
-
-def run(
-    *calls: ToolCall,
-    folder: Path | None = None,
-    environ: Mapping[str, str] | None = None,
-    together: bool = False,
-) -> list[Outcome]:
-    """The outcomes of calls in one tool box, one after the other or together."""
-
-    async def all_of_them() -> list[Outcome]:
-        box = ToolBox(MappedCredentials({}), folder=folder, environ=environ)
-        try:
-            if together:
-                return await asyncio.gather(*(box.call(call) for call in calls))
-            return [await box.call(call) for call in calls]
-        finally:
-            await box.close()
-
-    return asyncio.run(all_of_them())
+    return request("python", {"code": code, **fields}, args, roots=roots, step=step, timeout=timeout)
 
 
 def failed(outcome: Outcome) -> dict[str, Json]:
@@ -70,7 +40,7 @@ def failed(outcome: Outcome) -> dict[str, Json]:
 
 
 def responses(*calls: ToolCall) -> list[Json]:
-    outcomes = run(*calls)
+    outcomes = run_calls(*calls)
     assert [outcome.error for outcome in outcomes] == [None] * len(calls)
     return [outcome.response for outcome in outcomes]
 
@@ -100,7 +70,7 @@ def test_input_data_or_one_unmatched_parameter_is_all_args() -> None:
 
 
 def test_two_unmatched_parameters_are_a_type_error() -> None:
-    (outcome,) = run(python("def main(a, b, c): return 1", {"b": 1}))
+    (outcome,) = run_calls(python("def main(a, b, c): return 1", {"b": 1}))
     assert failed(outcome) == {"type": "TypeError", "message": 'main() is missing a value for "a", "c"'}
 
 
@@ -133,7 +103,7 @@ def test_bare_code_sees_the_same_names_as_globals() -> None:
 
 
 def test_a_name_that_nothing_has_is_a_name_error() -> None:
-    (outcome,) = run(python("result = nothing"))
+    (outcome,) = run_calls(python("result = nothing"))
     assert failed(outcome)["type"] == "NameError"
 
 
@@ -194,7 +164,7 @@ def test_the_main_that_the_code_has_defined_counts() -> None:
 
 
 def test_a_main_that_was_not_defined_or_lacks_a_value_is_an_error() -> None:
-    lacking, none = run(python(BRANCHES.format("False"), {"x": 1}), python("if 0:\n    def main(): return 1"))
+    lacking, none = run_calls(python(BRANCHES.format("False"), {"x": 1}), python("if 0:\n    def main(): return 1"))
     assert failed(lacking)["type"] == "TypeError"
     assert failed(lacking)["message"] == 'main() is missing a value for "y", "z"'
     assert failed(none)["type"] == "NameError"
@@ -216,7 +186,7 @@ def test_libs_bind_modules() -> None:
 
 
 def test_libs_that_are_not_there() -> None:
-    outcomes = run(
+    outcomes = run_calls(
         python("result = 1", libs={"x": "no_such_module_here"}),
         python("result = 1", libs={"x": {"from": "json", "import": "nothing"}}),
         python("result = 1", libs={"x": 5}),
@@ -294,7 +264,7 @@ result = {
 )
 def test_what_is_not_json_is_a_failed_call(value: str) -> None:
     setup = "loop = []\nloop.append(loop)\ndeep = []\nfor _ in range(100_000):\n    deep = [deep]\n"
-    broken, after = run(python(f"{setup}result = {value}"), python("result = 'still here'"))
+    broken, after = run_calls(python(f"{setup}result = {value}"), python("result = 'still here'"))
     assert failed(broken)["type"] == "NotSerializable"
     assert after.response == "still here"
 
@@ -302,7 +272,7 @@ def test_what_is_not_json_is_a_failed_call(value: str) -> None:
 def test_an_exception_has_type_message_and_the_frames_of_the_code() -> None:
     code = "import json\ndef main(text):\n    try:\n        return json.loads(text)\n    except ValueError as e:\n"
     code += "        raise KeyError('no ä') from e\n"
-    (outcome,) = run(python(code, {"text": "{"}, step="a b/c"))
+    (outcome,) = run_calls(python(code, {"text": "{"}, step="a b/c"))
     error = failed(outcome)
     assert (error["type"], error["message"]) == ("KeyError", "'no ä'")
     assert error["traceback"] == (
@@ -339,7 +309,7 @@ def test_an_exception_has_type_message_and_the_frames_of_the_code() -> None:
     ],
 )
 def test_errors_end_the_call_and_not_the_worker(code: str, kind: str, message: str) -> None:
-    first, broken, after = run(
+    first, broken, after = run_calls(
         python("import os\nresult = os.getpid()"), python(code), python("import os\nresult = os.getpid()")
     )
     error = failed(broken)
@@ -361,7 +331,7 @@ os.write(1, (8).to_bytes(8, "big") + b'{"a": 1}\\n')
 print("odd \\ud800 \\0")
 result = 1
 """
-    outcome, silent = run(python(code), python("result = 2"))
+    outcome, silent = run_calls(python(code), python("result = 2"))
     assert outcome.response == 1
     assert outcome.stdout.splitlines()[:3] == ["to stdout", "to fd 1", "from a child"]
     assert outcome.stdout.endswith("odd \\ud800 \\x00\n")
@@ -370,7 +340,7 @@ result = 1
 
 
 def test_a_flood_of_prints_and_a_large_answer() -> None:
-    flood, large, too_large, after = run(
+    flood, large, too_large, after = run_calls(
         python("for _ in range(2000): print('x' * 999)\nresult = 'done'"),
         python("result = 'y' * 5_000_000"),
         python("result = 'z' * (64 * 1024 * 1024)"),
@@ -400,7 +370,7 @@ import os, sys
 print("seen")
 result = [os.getpid(), "leak" in globals(), os.getcwd() == folder, "LEAK" in os.environ, folder in sys.path]
 """
-    first, second = run(python(dirty, {"folder": str(tmp_path)}), python(look, {"folder": str(tmp_path)}))
+    first, second = run_calls(python(dirty, {"folder": str(tmp_path)}), python(look, {"folder": str(tmp_path)}))
     assert second.response == [first.response, False, False, False, False]
     assert second.stdout == "seen\n"
 
@@ -452,7 +422,7 @@ def gone(pid: Json) -> bool:
 def test_a_time_out_kills_and_the_pool_goes_on(tmp_path: Path, body: str) -> None:
     code = f"import os\nprint('begun')\nopen(note, 'w').write(str(os.getpid()))\n{body}"
     started = time.monotonic()
-    stuck, after = run(python(code, {"note": str(tmp_path / "pid")}, timeout=0.3), python("result = 1"))
+    stuck, after = run_calls(python(code, {"note": str(tmp_path / "pid")}, timeout=0.3), python("result = 1"))
     assert time.monotonic() - started < 5
     assert failed(stuck) == {"type": "Timeout", "message": "not finished within 0.3 s"}
     assert stuck.stdout == "begun\n"
@@ -470,7 +440,7 @@ if not forked:
 open(note, "w").write(f"{os.getpid()} {child.pid} {forked}")
 child.wait()
 """
-    (stuck,) = run(python(code, {"note": str(tmp_path / "pids")}, timeout=1.0))
+    (stuck,) = run_calls(python(code, {"note": str(tmp_path / "pids")}, timeout=1.0))
     assert failed(stuck)["type"] == "Timeout"
     pids = (tmp_path / "pids").read_text().split()
     assert len(pids) == 3
@@ -480,13 +450,13 @@ child.wait()
 def test_the_time_of_a_call_does_not_count_the_start_of_its_process(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import time\ntime.sleep(1.0)")
     environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    (outcome,) = run(python("result = 1", timeout=0.5), environ=environ)
+    (outcome,) = run_calls(python("result = 1", timeout=0.5), environ=environ)
     assert outcome.response == 1
 
 
 def test_a_process_that_does_not_start_is_a_failed_call(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import os\nprint('why\\nnot', flush=True)\nos._exit(7)")
-    (outcome,) = run(python("result = 1"), environ={**os.environ, "PYTHONPATH": str(tmp_path)})
+    (outcome,) = run_calls(python("result = 1"), environ={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert failed(outcome) == {"type": "ProcessDied", "message": "the process for python code does not start: not"}
 
 
@@ -500,7 +470,7 @@ def test_a_process_that_does_not_start_is_a_failed_call(tmp_path: Path) -> None:
     ],
 )
 def test_a_process_that_dies_is_a_failed_call(code: str, words: str) -> None:
-    died, after = run(python(code), python("result = 1"))
+    died, after = run_calls(python(code), python("result = 1"))
     error = failed(died)
     assert error["type"] == "ProcessDied"
     assert isinstance(error["message"], str)
@@ -510,7 +480,7 @@ def test_a_process_that_dies_is_a_failed_call(code: str, words: str) -> None:
 
 
 def test_a_forked_child_that_comes_back_does_not_answer() -> None:
-    forked, after = run(python("import os\nchild = os.fork()\nresult = child != 0"), python("result = 2"))
+    forked, after = run_calls(python("import os\nchild = os.fork()\nresult = child != 0"), python("result = 2"))
     assert (forked.response, after.response) == (True, 2)
 
 
@@ -532,9 +502,9 @@ def test_a_worker_that_died_while_idle_is_replaced() -> None:
 
 def test_calls_run_beside_each_other_and_processes_are_used_again() -> None:
     code = "import os, time\ntime.sleep(0.2)\nresult = os.getpid()"
-    outcomes = run(*[python(code, timeout=None)] * 3, together=True)
+    outcomes = run_calls(*[python(code, timeout=None)] * 3, together=True)
     assert len({outcome.response for outcome in outcomes}) == 3
-    one_by_one = run(*[python("import os\nresult = os.getpid()")] * 3)
+    one_by_one = run_calls(*[python("import os\nresult = os.getpid()")] * 3)
     assert len({outcome.response for outcome in one_by_one}) == 1
 
 
@@ -590,7 +560,7 @@ def test_a_runner_that_is_killed_takes_its_processes_along(tmp_path: Path) -> No
 def test_code_from_base64_and_from_files(tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text("def main(name):\n    return 'file {{ ' + name")
     encoded = b64encode(b"result = 'b64 ' + name").decode()
-    outcomes = run(
+    outcomes = run_calls(
         python("", {"name": "n"}, code_b64=encoded),
         python("", {"name": "n"}, code_b64=encoded, script={"uri": "code.py", "source": {"type": "file"}}),
         python("", {"name": "n"}, script={"source": {"type": "inline", "code": "result = 'inline ' + name"}}),
@@ -603,5 +573,5 @@ def test_code_from_base64_and_from_files(tmp_path: Path) -> None:
 
 def test_the_order_of_a_set_is_the_same_in_every_process() -> None:
     code = "import time\ntime.sleep(0.1)\nresult = list({str(i) for i in range(50)})"
-    outcomes: Sequence[Outcome] = run(*[python(code)] * 2, together=True)
+    outcomes: Sequence[Outcome] = run_calls(*[python(code)] * 2, together=True)
     assert outcomes[0].response == outcomes[1].response

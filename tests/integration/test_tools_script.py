@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,31 +13,23 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from noetl.compiler.ir import Json
-from noetl.compiler.values import MISSING, SecretRef, SecretText
+from noetl.compiler.values import SecretRef, SecretText
 from noetl.conformance.probe import Probe, Reply, Script, Seen
 from noetl.runtime.credentials import MappedCredentials
-from noetl.runtime.ports import NOWHERE, Outcome, ToolCall
-from noetl.runtime.tools import ToolBox
+from noetl.runtime.ports import Outcome, ToolCall
+
+from .calls import request, run_calls
 
 CODE = "def main(n):\n    return {'n': n, 'text': '{{ 7 * 7 }}'}\n"
 KEYS = ("AKIAC4N4RY0000000001", "c4n4ry-secret-access-key")
 
 
 def python(script: Mapping[str, object], timeout: float | None = 30.0, **fields: object) -> ToolCall:
-    return ToolCall(
-        "python", {"script": script, **fields}, {"n": 1}, lambda _: MISSING, list, "s", "e", NOWHERE, timeout
-    )
+    return request("python", {"script": script, **fields}, {"n": 1}, timeout=timeout)
 
 
 def run(*calls: ToolCall, store: Mapping[str, Json] | None = None, folder: Path | None = None) -> list[Outcome]:
-    async def all_of_them() -> list[Outcome]:
-        box = ToolBox(MappedCredentials(store or {}), folder=folder)
-        try:
-            return [await box.call(call) for call in calls]
-        finally:
-            await box.close()
-
-    return asyncio.run(all_of_them())
+    return run_calls(*calls, credentials=MappedCredentials(store or {}), folder=folder)
 
 
 def error(outcome: Outcome) -> dict[str, Json]:
@@ -102,7 +93,7 @@ def test_script_comes_before_the_code_beside_it(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("result = 'file'")
     given: dict[str, object] = {"code": "result = 'code'", "code_b64": "cmVzdWx0ID0gJ2I2NCc="}
     script = python({"uri": "./a.py", "source": {"type": "file"}}, 20.0, **given)
-    encoded = ToolCall("python", given, {}, lambda _: MISSING, list, "s", "e", NOWHERE, 20.0)
+    encoded = request("python", given)
     assert [o.response for o in run(script, encoded, folder=tmp_path)] == ["file", "b64"]
 
 

@@ -15,16 +15,17 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from noetl.compiler.frontend import compile_source
 from noetl.compiler.ir import Json
-from noetl.compiler.values import MISSING
 from noetl.conformance.probe import Probe, Reply, Script, Seen
 from noetl.errors import UsageError
 from noetl.runtime.credentials import EnvironmentCredentials, MappedCredentials, local_credentials
 from noetl.runtime.embedded import execute
 from noetl.runtime.events import Event
-from noetl.runtime.ports import NOWHERE, Credentials, Outcome, ToolCall
+from noetl.runtime.ports import Credentials, Outcome, ToolCall
 from noetl.runtime.scope import ExecutionInfo
 from noetl.runtime.system import SystemClock
 from noetl.runtime.tools import ToolBox
+
+from .calls import request, run_calls
 
 JSON = {"content-type": "application/json"}
 TOKEN = "c4n4ry-access-token"
@@ -32,20 +33,11 @@ SECRET = "c4n4ry client/secret"
 
 
 def http(url: str, auth: object) -> ToolCall:
-    return ToolCall("http", {"url": url, "auth": auth}, {}, lambda _: MISSING, list, "s", "e", NOWHERE, 10.0)
+    return request("http", {"url": url, "auth": auth}, timeout=10.0)
 
 
 def run(*calls: ToolCall, store: Credentials, together: bool = False) -> list[Outcome]:
-    async def all_of_them() -> list[Outcome]:
-        box = ToolBox(store)
-        try:
-            if together:
-                return await asyncio.gather(*(box.call(call) for call in calls))
-            return [await box.call(call) for call in calls]
-        finally:
-            await box.close()
-
-    return asyncio.run(all_of_them())
+    return run_calls(*calls, credentials=store, together=together)
 
 
 def error(outcome: Outcome) -> dict[str, Json]:
@@ -438,7 +430,7 @@ workflow:
 
 def test_a_secrets_tool_that_names_nothing() -> None:
     def secrets(**fields: object) -> ToolCall:
-        return ToolCall("secrets", fields, {}, lambda _: MISSING, list, "s", "e", NOWHERE)
+        return request("secrets", fields, timeout=None)
 
     found = run(secrets(), secrets(name=1), secrets(name="a", auth={"a": 1}), store=MappedCredentials({}))
     assert [error(outcome)["message"] for outcome in found] == [

@@ -14,6 +14,7 @@ from noetl.compiler.formatting import format_source
 from noetl.compiler.formatting.reading import lines_of, read
 from noetl.compiler.formatting.tree import comments
 from noetl.compiler.frontend import compile_source
+from noetl.compiler.ir import Json
 from noetl.conformance.authoring import Document
 from noetl.conformance.strategies import clean_documents
 
@@ -48,12 +49,13 @@ def test_formatting_keeps_the_meaning_and_comes_to_rest(document: Document, chan
 
 
 names = st.sampled_from(("a", "b c", "x-y", "012", "on"))
-plain_trees = st.dictionaries(names, st.recursive(st.sampled_from((None, 1, True, "v", "w x")), st.lists, max_leaves=6))
+plain_values: st.SearchStrategy[Json] = st.sampled_from((None, 1, True, "v", "w x"))
+plain_trees: st.SearchStrategy[Json] = st.dictionaries(names, st.recursive(plain_values, st.lists, max_leaves=6))
 
 
 @given(st.dictionaries(names, plain_trees, min_size=1), st.randoms(use_true_random=True))
-def test_no_comment_is_lost(tree: dict[str, object], chance: Random) -> None:
-    text = write({"kind": "Playbook", "metadata": tree}, chance).text  # type: ignore[dict-item]  # JSON all the same
+def test_no_comment_is_lost(tree: dict[str, Json], chance: Random) -> None:
+    text = write({"kind": "Playbook", "metadata": tree}, chance).text
     assert sum(comments_of(text).values()) == written_comments(text)
     formatted = format_source(text, "p.yaml").text
     assert formatted is not None
@@ -61,8 +63,8 @@ def test_no_comment_is_lost(tree: dict[str, object], chance: Random) -> None:
 
 
 @given(values, st.randoms(use_true_random=True))
-def test_any_value_survives(value: object, chance: Random) -> None:
-    text = write({"kind": "Playbook", "workload": {"x": value}}, chance).text  # type: ignore[dict-item]  # drawn as JSON
+def test_any_value_survives(value: Json, chance: Random) -> None:
+    text = write({"kind": "Playbook", "workload": {"x": value}}, chance).text
     formatted = format_source(text, "p.yaml")
     assert formatted.text is not None, formatted.diagnostics
     before, after = source.parse(text, "p.yaml").root, source.parse(formatted.text, "p.yaml").root

@@ -13,10 +13,12 @@ from uuid import UUID
 
 import pytest
 
+from noetl.compiler.ir import Json
 from noetl.compiler.values import (
     MAX_DEPTH,
     MAX_DIGITS,
     MISSING,
+    Kind,
     NotSerializable,
     Undefined,
     View,
@@ -167,8 +169,8 @@ def test_undefined_is_null_where_json_is_needed(value: object) -> None:
 
 
 def test_a_view_is_its_json() -> None:
-    envelope = {"rows": [{"a": 1}], "row_count": 1}
-    seen = view("sql", envelope)  # type: ignore[arg-type]
+    envelope: Json = {"rows": [{"a": 1}], "row_count": 1}
+    seen = view("sql", envelope)
     assert plain(seen) == envelope
     assert plain([seen]) == [envelope]
     assert plain(MappingProxyType({"step": seen})) == {"step": envelope}
@@ -178,12 +180,12 @@ def test_a_view_is_its_json() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 1, "x", [1], True])
-def test_only_maps_need_a_view(value: object) -> None:
-    assert view("http", value) is value  # type: ignore[arg-type]
+def test_only_maps_need_a_view(value: Json) -> None:
+    assert view("http", value) is value
 
 
-def seen(kind: str, **value: object) -> View:
-    made = view(kind, value)  # type: ignore[arg-type]
+def seen(kind: Kind, **value: Json) -> View:
+    made = view(kind, value)
     assert isinstance(made, View)
     return made
 
