@@ -178,13 +178,19 @@ class _Cut:
         for name in self.owner:
             self.owner[name] = self._find(name)
         leaving: dict[str, list[ir.Edge]] = {first: [] for first in self.owner.values()}
-        for name, edges in self.facts.graph.leaving.items():
-            for edge in edges:
+        for name in self.owner:
+            for edge in self.facts.graph.leaving[name]:
                 source, target = self.owner[name], self.owner[edge.target]
                 if source != target:
                     leaving[source].append(replace(edge, source=source, target=target))
         steps = {first: self.facts.graph.steps[first] for first in leaving}
-        made = Graph(self.facts.graph.entry, steps, {name: tuple(edges) for name, edges in leaving.items()}, {})
+        entry = self.facts.graph.entry
+        made = Graph(
+            None if entry is None else self.owner[entry],
+            steps,
+            {name: tuple(edges) for name, edges in leaving.items()},
+            {},
+        )
         return components(self.workflow, replace(self.facts, graph=made)).components.members
 
     def _merge(self, groups: tuple[tuple[str, ...], ...]) -> list[str]:

@@ -11,8 +11,13 @@ from .facts import Components, Facts
 
 
 def components(_workflow: ir.Workflow, facts: Facts) -> Facts:
-    """The components, sources before targets, and which of them hold a cycle."""
+    """The components, sources before targets, and which of them hold a cycle.
+
+    In what the entry reaches their order does not depend on that of the steps in the document.
+    """
     search = _Search(facts.graph.leaving)
+    if facts.graph.entry is not None:
+        search.visit(facts.graph.entry)
     for name in facts.graph.steps:
         search.visit(name)
     members = tuple(reversed(search.done))
