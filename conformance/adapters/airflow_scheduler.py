@@ -29,18 +29,21 @@ class AirflowScheduler(Airflow):
     tier: str | None = "scheduler"
     batch = 48
 
-    def __init__(self, time_limit: float = 120.0, *, side_by_side: int = 8, slots: int = 4) -> None:
-        """A run may take `time_limit` seconds from its trigger, and `side_by_side` go on at a time."""
+    def __init__(
+        self, deployment: Deployment | None = None, *, time_limit: float = 120.0, side_by_side: int = 8
+    ) -> None:
+        """A run may take `time_limit` seconds from its trigger, and `side_by_side` go on at a time.
+
+        An Airflow that is given is there already, and stays.
+        """
+        self._deployment = deployment
         self._time_limit = time_limit
         self._side_by_side = side_by_side
-        self._deployment = Deployment(slots)
         self._started = ExitStack()
-        self._up = False
         self._count = 0
 
     def __exit__(self, *_: object) -> None:
         self._started.close()
-        self._up = False
 
     def observe(self, cases: Sequence[Case]) -> Iterator[Observed]:
         """Compile all of them, run what compiles; each is given once all before it have ended."""
@@ -63,9 +66,8 @@ class AirflowScheduler(Airflow):
         """The runs of the cases, in their order."""
         if not cases:
             return
-        if not self._up:
-            self._started.enter_context(self._deployment)
-            self._up = True
+        if self._deployment is None:
+            self._deployment = self._started.enter_context(Deployment())
         batch = _Batch(self._deployment, cases, self._time_limit, self._side_by_side)
         for case in cases:
             yield batch.run(case.dag_id)

@@ -50,6 +50,10 @@ def dag_policy(dag):
 """Airflow asks it for every DAG of a file, in the process that parses the file and in that of each task."""
 
 
+class OwnerGone(Exception):
+    """Nobody wants Airflow any more."""
+
+
 class StartFailed(Exception):
     """A part of Airflow did not start; the text says which and why."""
 
@@ -69,6 +73,8 @@ def main() -> None:
                     _end_children(spared="postgres")
         except StartFailed as failed:
             _say({"problem": str(failed)})
+        except OwnerGone:
+            _say({"problem": "it was ended"})
         finally:
             _end_children()
 
@@ -79,12 +85,19 @@ def _run(home: Path, database: str) -> None:
     (home / "config" / "airflow_local_settings.py").write_text(POLICY, "utf-8")
     port = _free_port()
     environment = _environment(home, database, port, os.environ.get("NOETL_SLOTS", "4"))
-    _migrate(environment)
+    _migrate(home, environment)
     parts = {name: _part(home, name, command, environment) for name, command in _commands(port).items()}
     _wait_for(port, parts, home)
     _say({"home": str(home), "database": database, "api": f"http://127.0.0.1:{port}"})
-    while not select.select([sys.stdin], [], [], POLL)[0]:
+    while True:
+        _wait()
         _still_there(parts, home)
+
+
+def _wait() -> None:
+    """A moment; OwnerGone if standard input ends in it."""
+    if select.select([sys.stdin], [], [], POLL)[0]:
+        raise OwnerGone
 
 
 def _commands(port: int) -> dict[str, list[str]]:
@@ -123,11 +136,12 @@ def _environment(home: Path, database: str, port: int, slots: str) -> dict[str, 
     }
 
 
-def _migrate(environment: Mapping[str, str]) -> None:
-    command = [sys.executable, "-m", "airflow", "db", "migrate"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise StartFailed(f"airflow db migrate failed:\n{(done.stdout + done.stderr)[-LOG_SHOWN:]}")
+def _migrate(home: Path, environment: Mapping[str, str]) -> None:
+    process = _part(home, "migration", ["db", "migrate"], environment)
+    while process.poll() is None:
+        _wait()
+    if process.returncode != 0:
+        raise StartFailed(f"airflow db migrate failed:\n{_log_tail(home, 'migration')}")
 
 
 def _part(home: Path, name: str, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -149,17 +163,17 @@ def _wait_for(port: int, parts: Mapping[str, subprocess.Popen[bytes]], home: Pat
         _still_there(parts, home)
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=POLL):
             return
-        time.sleep(POLL)
-    raise StartFailed(f"the API server does not answer after {START:g} s:\n{log_tail(home, 'api-server')}")
+        _wait()
+    raise StartFailed(f"the API server does not answer after {START:g} s:\n{_log_tail(home, 'api-server')}")
 
 
 def _still_there(parts: Mapping[str, subprocess.Popen[bytes]], home: Path) -> None:
     for name, process in parts.items():
         if process.poll() is not None:
-            raise StartFailed(f"{name} ended with code {process.returncode}:\n{log_tail(home, name)}")
+            raise StartFailed(f"{name} ended with code {process.returncode}:\n{_log_tail(home, name)}")
 
 
-def log_tail(home: Path, part: str) -> str:
+def _log_tail(home: Path, part: str) -> str:
     """The end of what a part has written."""
     with suppress(OSError):
         return (home / f"{part}.log").read_text("utf-8", "replace")[-LOG_SHOWN:].strip()

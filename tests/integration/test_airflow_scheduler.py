@@ -1,0 +1,253 @@
+"""Scheduler, DAG processor, API server and LocalExecutor on PostgreSQL: the expectations are those of every place.
+
+A few playbooks are run with all other tests; `make scheduler` runs every one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from noetl.compiler.frontend import compile_source
+from noetl.compiler.ir import Json
+from noetl.conformance.adapters import runtime
+from noetl.conformance.adapters.airflow import AirflowCase, AirflowRun
+from noetl.conformance.adapters.airflow_scheduler import AirflowScheduler, run_on_scheduler
+from noetl.conformance.adapters.airflow_scheduler_deployment import Deployment
+from noetl.conformance.adapters.base import Broken
+from noetl.conformance.judge import differences
+from noetl.conformance.observation import Observation, unmet
+from noetl.conformance.probe import Probe, Seen
+from noetl.runtime.credentials import MappedCredentials
+from noetl.runtime.embedded import execute
+from noetl.runtime.scope import ExecutionInfo
+from noetl.runtime.system import RandomIds, SystemClock
+from noetl.runtime.tools import ToolBox
+from noetl.targets.airflow import TARGET
+from noetl.targets.base import Source
+from noetl.targets.regions import Reason
+
+from .scheduler_cases import FEW, MANY, OWN, cases, rules
+
+WHOLE = os.environ.get("NOETL_SCHEDULER") == "all"
+CASES = cases(MANY) if WHOLE else {name: case for name, case in cases(FEW).items() if name in FEW}
+pytestmark = pytest.mark.timeout(1500)
+
+BRANCHES = """\
+apiVersion: noetl.io/v2
+kind: Playbook
+metadata: {name: branches}
+workflow:
+  - step: start
+    next: [left, right]
+  - step: left
+    tool: {kind: http, url: "{{ workload.probe }}/left", timeout: 120}
+    next: end
+  - step: right
+    tool: {kind: http, url: "{{ workload.probe }}/right", timeout: 120}
+    next: end
+  - step: end
+    case:
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {result: {from: "[left.met, right.met]"}}
+"""
+ROUNDS = """\
+apiVersion: noetl.io/v2
+kind: Playbook
+metadata: {name: rounds}
+workflow:
+  - step: start
+    next: [{step: round, args: {n: 1}}]
+  - step: round
+    tool: {kind: http, url: "{{ workload.probe }}/round/{{ args.n }}", idempotency_key: true}
+    case:
+      - when: "{{ event.name == 'call.done' }}"
+        then: [{collect: {from: response.n, into: seen}}]
+      - when: "{{ event.name == 'step.exit' and args.n < 5 }}"
+        then: {next: [{step: round, args: {n: "{{ args.n + 1 }}"}}]}
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {next: end}
+  - step: end
+    case:
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {result: {from: ctx.seen}}
+"""
+KILLED = "round/3"
+"""The request whose task is killed before it is answered."""
+
+
+@pytest.fixture(scope="module")
+def airflow() -> Iterator[Deployment]:
+    with Deployment() as running:
+        yield running
+
+
+def dag(text: str, probe: Probe) -> AirflowCase:
+    found = compile_source(text, "playbook.yaml")
+    assert found.workflow is not None
+    assert found.ok, found.diagnostics
+    made = TARGET.compile(Source(found.path, found.text, found.workflow))
+    return AirflowCase(made.identity, made.content, {"noetl_payload": json.dumps({"probe": probe.url})})
+
+
+def reference(text: str) -> dict[str, Json]:
+    """The object of `noetl run --json` of an execution that nobody disturbs."""
+    workflow = compile_source(text, "playbook.yaml").workflow
+    assert workflow is not None
+
+    async def run(probe: Probe) -> dict[str, Json]:
+        toolbox = ToolBox(MappedCredentials({}))
+        info = ExecutionInfo(RandomIds().execution_id(), {})
+        try:
+            return (await execute(workflow, {"probe": probe.url}, info, toolbox, SystemClock())).summary()
+        finally:
+            await toolbox.close()
+
+    with Probe({f"round/{n}": [{"json": {"n": n}}] for n in range(1, 6)}) as probe:
+        return asyncio.run(run(probe))
+
+
+def without_addresses(summary: Mapping[str, Json]) -> dict[str, Json]:
+    """The probe's port is another one each time."""
+    found: dict[str, Json] = json.loads(re.sub(r"127\.0\.0\.1:\d+", "probe", json.dumps(dict(summary))))
+    return found
+
+
+class Meeting:
+    """Answers that are given when both requests have arrived."""
+
+    def __init__(self) -> None:
+        self._both = threading.Barrier(2)
+
+    def answer(self, seen: Seen) -> dict[str, object]:
+        del seen
+        try:
+            self._both.wait(100)
+        except threading.BrokenBarrierError:
+            return {"json": {"met": False}}
+        return {"json": {"met": True}}
+
+
+class Killer:
+    """Kills the task that makes a request, once, before it is answered."""
+
+    def __init__(self, airflow: Deployment) -> None:
+        self._airflow = airflow
+        self.killed: int | None = None
+
+    def arrived(self, seen: Seen) -> None:
+        if seen.label == KILLED and self.killed is None:
+            self.killed = self._airflow.process("rounds", "round")
+            assert self.killed is not None
+            os.kill(self.killed, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def disturbed(airflow: Deployment) -> tuple[AirflowRun, AirflowRun, Killer, list[Seen]]:
+    """The branches that meet, the rounds one of which is killed, who killed it, and what requests the rounds made."""
+    meeting, killer = Meeting(), Killer(airflow)
+    rounds = {f"round/{n}": [{"json": {"n": n}}] for n in range(1, 6)}
+    with (
+        Probe({"left": meeting.answer, "right": meeting.answer}) as met,
+        Probe(rounds, arrived=killer.arrived) as probe,
+    ):
+        two = run_on_scheduler(airflow, [dag(BRANCHES, met), dag(ROUNDS, probe)], time_limit=300)
+        return two[0], two[1], killer, probe.requests
+
+
+@pytest.fixture(scope="module")
+def observed(airflow: Deployment, disturbed: object) -> dict[str, Observation | Broken]:
+    place = AirflowScheduler(airflow, time_limit=300)
+    return dict(zip(CASES, place.observe([*CASES.values()]), strict=True))
+
+
+def test_branches_run_side_by_side(disturbed: tuple[AirflowRun, AirflowRun, Killer, list[Seen]]) -> None:
+    branches = disturbed[0]
+    assert branches.problem is None
+    assert branches.verdict is not None
+    assert (branches.state, branches.verdict["output"]) == ("success", [True, True])
+
+
+def test_a_region_whose_worker_was_killed_goes_on(
+    airflow: Deployment, disturbed: tuple[AirflowRun, AirflowRun, Killer, list[Seen]]
+) -> None:
+    _, run, killer, requests = disturbed
+    assert run.problem is None
+    assert run.verdict is not None
+    assert killer.killed is not None
+    tries = airflow.query("SELECT try_number FROM task_instance WHERE dag_id = 'rounds' AND task_id = 'round'")
+    assert tries == [(2,)]
+    assert run.state == "success"
+    assert differences(without_addresses(run.verdict), without_addresses(reference(ROUNDS))) == []
+    keys: defaultdict[str, set[str]] = defaultdict(set)
+    for request in requests:
+        keys[request.label].add(request.headers["idempotency-key"])
+    assert Counter(request.label for request in requests) == {f"round/{n}": 1 + (n == 3) for n in range(1, 6)}
+    assert all(len(same) == 1 for same in keys.values()), keys
+    assert len({key for same in keys.values() for key in same}) == 5
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case(name: str, observed: dict[str, Observation | Broken]) -> None:
+    seen = observed[name]
+    assert not isinstance(seen, Broken), seen
+    assert unmet(CASES[name], seen) == []
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_our_own_cases_hold_on_the_runtime(name: str) -> None:
+    case = cases(())[name]
+    assert unmet(case, runtime.observe(case)) == []
+
+
+def test_the_playbooks_need_every_rule_of_lowering() -> None:
+    needed = {rule for case in cases(MANY).values() for rule in rules(case)}
+    assert len(cases(MANY)) >= 40
+    wanted = {reason.code for reason in Reason} | {
+        *(f"a {kind} that {way}" for kind in ("step", "copies", "region") for way in ("chooses", "goes one way")),
+        *("a region that gathers tokens", "a region that fails and leaves tokens", "join all", "join each"),
+    }
+    assert wanted - needed == set()
+
+
+def test_nothing_is_left_when_its_owner_is_killed() -> None:
+    code = "from noetl.conformance.adapters.airflow_scheduler_deployment import Deployment\nwith Deployment(): pass"
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "TMPDIR": folder}
+        with subprocess.Popen([sys.executable, "-c", code], env=environment) as owner:
+            migrating = wait_for(Path(folder), "noetl-airflow-*/migration.log")
+            owner.kill()
+        home = migrating.parent
+        until = time.monotonic() + 60
+        while home.exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not home.exists()
+        assert processes_at(home) == []
+
+
+def wait_for(folder: Path, glob: str) -> Path:
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        if found := next(folder.glob(glob), None):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"no {glob}")
+
+
+def processes_at(home: Path) -> list[str]:
+    """The command lines of the processes that name a folder, or stand in it."""
+    lines = subprocess.run(["ps", "axww", "-o", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    return [line for line in lines.splitlines() if str(home) in line]
