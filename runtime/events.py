@@ -7,7 +7,7 @@
 | `call.start`, `call.done`, `call.error` | call, attempt, request; call, attempt, response or error |
 | `rule.fired`, `retry.exhausted` | the rule's index, of the one that fired; of one whose retry is used up (RET-4) |
 | `rule.error` | the rule's index and why its `when` counts as false (TPL-4) |
-| `rule.tried` | where a trace is asked for: rule, fired, the value of `when`, the values of the names that it reads |
+| `rule.tried` | where a trace is asked for: rule, fired, what it reads, its value, kinds of results |
 | `transition`, `transition.ignored` | target, args and key; the action that came too late (STP-7) |
 | `retry`, `call`, `call.dropped` | the wait; the number of the call; the number of calls made (RET-5) |
 | `collect.missing` | the name that collected nothing (COL-1, COL-3) |

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from noetl.compiler import ir
 from noetl.compiler.frontend import compile_source
-from noetl.errors import UsageError
+from noetl.errors import ExecutionError, UsageError
 
 from .engine import Execution
 from .events import Listener
@@ -26,13 +26,20 @@ def rebuilt(kept: Kept, listener: Listener, *, trace: bool = False, cancelled: s
     """The execution in the state in which the last reply left it; `listener` hears everything again.
 
     `trace` has every rule that is tried told as well; `cancelled` is when the execution was cancelled, if it was.
+    ExecutionError where a reply answers nothing.
     """
     start = kept.start
     info = ExecutionInfo(start.execution_id, start.env, records=False, trace=trace)
     execution = Execution(workflow_of(start), info, listener)
     execution.start(start.payload, start.time)
-    for replied in kept.replies:
-        execution.apply(replied.number, replied.reply)
+    for position, replied in enumerate(kept.replies, 1):
+        try:
+            execution.apply(replied.number, replied.reply)
+        except ValueError as error:
+            raise ExecutionError(
+                f'execution "{start.execution_id}" cannot be made again: reply {position} fits nothing ({error});'
+                " its log is damaged, or of another version of noetl"
+            ) from error
     if cancelled is not None:
         execution.cancel(cancelled)
     return execution

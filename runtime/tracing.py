@@ -29,6 +29,8 @@ class Tried:
     verdict: Verdict
     names: dict[str, Json]
     """The roots that `when` reads, with their values; those that are undefined are left out."""
+    kinds: dict[str, Json]
+    """The kinds of those that are results (VAL-2): a part of one is read forgivingly (TPL-9)."""
     value: Json = None
     """Of `when`; null where it is undefined or raised."""
     problem: str | None = None
@@ -193,13 +195,16 @@ def _note(moment: Moment, rule: ir.Rule, event: Event) -> None:
     last = moment.tried[-1] if moment.tried and moment.tried[-1].rule is rule else None
     match event.name:
         case "rule.tried":
-            names = data["names"]
             verdict: Verdict = "fired" if data["fired"] is True else "false"
-            moment.tried.append(Tried(rule, verdict, names if isinstance(names, dict) else {}, data.get("value")))
+            moment.tried.append(Tried(rule, verdict, _map(data["names"]), _map(data["kinds"]), data.get("value")))
         case "rule.error" if last is not None:
             last.problem = str(data["message"])
         case "retry.exhausted" if last is not None:
             last.verdict = "exhausted"
+
+
+def _map(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
 
 
 def _number(value: Json) -> int | None:

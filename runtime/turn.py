@@ -15,7 +15,7 @@ from noetl.compiler import ir
 from noetl.compiler.expr import TemplateFailed, evaluate
 from noetl.compiler.expr.analysis import names
 from noetl.compiler.ir import Json
-from noetl.compiler.values import MISSING, is_undefined, mask, truth
+from noetl.compiler.values import MISSING, View, is_undefined, mask, truth
 
 from .collecting import collect, collect_path
 from .commands import Command, Invoke, Reply, Wait
@@ -304,6 +304,7 @@ class Turn:
         read = frozenset() if isinstance(rule.when, bool) else names(rule.when.source, False)
         found = {name: seen for name in sorted(read) if (seen := self.scope.lookup(name)) is not MISSING}
         data: dict[str, Json] = {"rule": rule.index, "fired": holds, "names": {n: _shown(v) for n, v in found.items()}}
+        data["kinds"] = {name: seen.kind for name, seen in found.items() if isinstance(seen, View)}
         if value is not MISSING:
             data["value"] = None if is_undefined(value) else _shown(value)
         self.emit("rule.tried", data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, cast
@@ -18,8 +18,8 @@ from noetl.errors import UsageError
 
 from ..events import Event, Listener
 from ..journal import ExecutionStart, Kept, Replied
-from .database import Change, Database, LogFailed
-from .rows import EventRow, LoggedEvent, decoded, encoded, outcome_row, replied
+from .database import Change, Database, LogFailed, Row
+from .rows import LoggedEvent, checked_time, decoded_map, encoded, outcome_row, replied
 
 VERSION: Final = 1
 """The version of the schema that this code reads and writes."""
@@ -103,9 +103,13 @@ class Log:
             *(execution_id, start.path, digest, encoded(dict(start.payload)), encoded(dict(start.env)), start.time),
             *(start.parent, int(self.mocked)),
         )
-        self._write([(_PLAYBOOK, [(digest, start.text)]), (_EXECUTION, [row])])
-        kept = self.kept(execution_id)
-        known = self._count(execution_id)
+        try:
+            self._write([(_PLAYBOOK, [(digest, start.text)]), (_EXECUTION, [row])])
+            kept = self.kept(execution_id)
+            known = self._count(execution_id)
+        except LogFailed:
+            self._database.release(execution_id)
+            raise
         self._writing[execution_id] = _Writing(len(kept.replies), 0, known)
         return kept
 
@@ -166,7 +170,7 @@ class Log:
 
     def entries(self) -> Iterator[Entry]:
         """All executions, the latest first."""
-        yield from map(_entry, self._database.rows(f"{_ENTRY} ORDER BY sequence DESC"))
+        yield from map(self._entry, self._database.rows(f"{_ENTRY} ORDER BY sequence DESC"))
 
     def find(self, execution_id: str | None = None) -> Entry:
         """An execution by its id or the beginning of it; None is the latest that is no sub-playbook's.
@@ -175,12 +179,12 @@ class Log:
         """
         if execution_id is None:
             latest = f"{_ENTRY} WHERE parent IS NULL ORDER BY sequence DESC LIMIT 1"
-            found = [_entry(row) for row in self._database.rows(latest)]
+            found = [self._entry(row) for row in self._database.rows(latest)]
             if not found:
                 raise UsageError(f'the log "{self.name}" holds no execution')
             return found[0]
         beginning = f"{_ENTRY} WHERE substr(id, 1, ?) = ? ORDER BY id LIMIT 2"
-        found = [_entry(row) for row in self._database.rows(beginning, (len(execution_id), execution_id))]
+        found = [self._entry(row) for row in self._database.rows(beginning, (len(execution_id), execution_id))]
         if not found:
             raise UsageError(f'the log "{self.name}" holds no execution "{execution_id}"')
         if len(found) > 1 and found[0].execution_id != execution_id:
@@ -200,21 +204,30 @@ class Log:
         found = list(self._database.rows(query, (execution_id,)))
         if not found:
             raise UsageError(f'the log "{self.name}" holds no execution "{execution_id}"')
-        replies = "SELECT number, time, outcome FROM noetl_reply WHERE execution_id = ? ORDER BY position"
+        replies = "SELECT position, number, time, outcome FROM noetl_reply WHERE execution_id = ? ORDER BY position"
         rows = list(self._database.rows(replies, (execution_id,)))
-        try:
-            return Kept(_start(execution_id, found[0]), [replied(*row) for row in rows])
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise LogFailed(f'the log "{self.name}" is damaged: execution "{execution_id}" is not whole') from error
+        subject = f'execution "{execution_id}"'
+        with self._whole(subject):
+            start = _start(execution_id, found[0])
+        kept = []
+        for position, *row in rows:
+            with self._whole(f"reply {position} of {subject}"):
+                kept.append(replied(*row))
+        return Kept(start, kept)
 
-    def events(self, execution_id: str, after: int = 0) -> Iterator[LoggedEvent]:
-        """The events of an execution that were kept, from the position behind `after` on."""
+    def events(self, execution_id: str, after: int = 0) -> Generator[LoggedEvent, None, None]:
+        """The events of an execution that were kept, from the position behind `after` on; LogFailed at a damaged one.
+
+        One that is not read to its end has to be closed before the log is.
+        """
         query = (
             "SELECT execution_id, position, time, name, step, key, iteration, data FROM noetl_event"
             " WHERE execution_id = ? AND position > ? ORDER BY position"
         )
         for row in self._database.rows(query, (execution_id, after)):
-            yield LoggedEvent(*cast(EventRow, row))
+            with self._whole(f'event {row[1]} of execution "{execution_id}"'):
+                event = LoggedEvent.kept(row)
+            yield event
 
     def cancelled_at(self, entry: Entry) -> str | None:
         """The time of the event that ended an execution which was cancelled; None of any other."""
@@ -231,6 +244,28 @@ class Log:
         self._database.release(execution_id)
         return False
 
+    def _entry(self, row: Row) -> Entry:
+        execution_id, path, started, parent, mocked, status, outcome, ended = row
+        with self._whole(f'execution "{execution_id}"'):
+            return Entry(
+                str(execution_id),
+                str(path),
+                str(started),
+                None if parent is None else str(parent),
+                bool(mocked),
+                None if status is None else str(status),
+                None if outcome is None else decoded_map(outcome, "outcome"),
+                None if ended is None else str(ended),
+            )
+
+    @contextlib.contextmanager
+    def _whole(self, subject: str) -> Iterator[None]:
+        """LogFailed that names an entry, for the ValueError of reading it."""
+        try:
+            yield
+        except ValueError as error:
+            raise LogFailed(f'the log "{self.name}" is damaged: {subject}: {error}') from error
+
     def _count(self, execution_id: str) -> int:
         query = "SELECT max(position) FROM noetl_event WHERE execution_id = ?"
         [(count,)] = self._database.rows(query, (execution_id,))
@@ -238,37 +273,27 @@ class Log:
 
 
 def _check(database: Database, create: bool) -> None:
-    if create and database.version() is None:
-        database.create()
-    found = database.version()
+    try:
+        found = database.version()
+        if create and found is None:
+            database.create()
+            found = database.version()
+    except ValueError as error:
+        raise LogFailed(f'the log "{database.name}" is damaged: its version is not a number') from error
     if found is None:
         raise UsageError(f'there is no log in "{database.name}"; noetl run keeps one unless told otherwise')
     if found != VERSION:
         raise UsageError(f'the log "{database.name}" has version {found}; this noetl knows version {VERSION}')
 
 
-def _start(execution_id: str, row: tuple[object, ...]) -> ExecutionStart:
+def _start(execution_id: str, row: Row) -> ExecutionStart:
     path, text, payload, env, time, parent = row
     return ExecutionStart(
         execution_id,
         str(path),
         str(text),
-        cast("dict[str, Json]", decoded(payload)),
-        cast("dict[str, str]", decoded(env)),
-        str(time),
+        decoded_map(payload, "payload"),
+        {name: str(value) for name, value in decoded_map(env, "env").items()},
+        checked_time(time, "started"),
         None if parent is None else str(parent),
-    )
-
-
-def _entry(row: tuple[object, ...]) -> Entry:
-    execution_id, path, started, parent, mocked, status, outcome, ended = row
-    return Entry(
-        str(execution_id),
-        str(path),
-        str(started),
-        None if parent is None else str(parent),
-        bool(mocked),
-        None if status is None else str(status),
-        None if outcome is None else cast("dict[str, Json]", decoded(outcome)),
-        None if ended is None else str(ended),
     )

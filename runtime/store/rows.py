@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Final, TypeAlias, cast
+from datetime import datetime
+from typing import Final, TypeAlias
 
 from noetl.compiler.ir import Json
 
@@ -12,6 +13,7 @@ from ..commands import Reply
 from ..events import Event
 from ..journal import Replied
 from ..ports import Outcome
+from .database import Row
 
 _ENCODE: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False).encode
 
@@ -25,6 +27,28 @@ def decoded(text: object) -> Json:
     """The value of a JSON text."""
     value: Json = json.loads(str(text))
     return value
+
+
+def decoded_map(text: object, name: str) -> dict[str, Json]:
+    """The map of a JSON text in the column `name`; ValueError, which names it, if it is none."""
+    try:
+        value = decoded(text)
+    except ValueError as error:
+        raise ValueError(f"{name} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} is not a map")
+    return value
+
+
+def checked_time(text: object, name: str) -> str:
+    """The time in the column `name`; ValueError, which names it, if it is none with an offset."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError(f"{name} is not a time in ISO 8601 with its offset")
+    return str(text)
 
 
 EventRow: TypeAlias = "tuple[str, int, str, str, str | None, str | None, int | None, str]"
@@ -55,6 +79,24 @@ class LoggedEvent:
             execution_id, position, event.time, event.name, event.step, key, event.iteration, encoded(event.data)
         )
 
+    @classmethod
+    def kept(cls, row: Row) -> LoggedEvent:
+        """The entry of a row; ValueError, which says what is wrong with it, if it is damaged."""
+        execution_id, position, time, name, step, key, iteration, data = row
+        if not isinstance(position, int) or not isinstance(iteration, int | None):
+            raise ValueError("position and iteration are not both whole numbers")
+        decoded_map(data, "data")
+        return cls(
+            str(execution_id),
+            position,
+            checked_time(time, "time"),
+            str(name),
+            None if step is None else str(step),
+            None if key is None else str(key),
+            iteration,
+            str(data),
+        )
+
     @property
     def row(self) -> EventRow:
         """As a row of `noetl_event`."""
@@ -83,6 +125,13 @@ def outcome_row(outcome: Outcome | None) -> str | None:
 
 
 def replied(number: object, time: object, outcome: object) -> Replied:
-    """The reply of a row."""
-    kept = None if outcome is None else Outcome.from_json(cast("dict[str, Json]", decoded(outcome)))
-    return Replied(cast(int, number), Reply(str(time), kept))
+    """The reply of a row; ValueError, which says what is wrong with it, if it is damaged."""
+    if not isinstance(number, int):
+        raise ValueError("number is not a whole number")
+    kept = None
+    if outcome is not None:
+        told = decoded_map(outcome, "outcome")
+        if "response" not in told:
+            raise ValueError("outcome has no response")
+        kept = Outcome.from_json(told)
+    return Replied(number, Reply(checked_time(time, "time"), kept))

@@ -22,6 +22,8 @@ from .database import Change, LogFailed, Row, schema
 
 BUSY: Final = 30.0
 """Seconds to wait for another process that writes."""
+AT_ONCE: Final = 100
+"""So many rows are read at a time."""
 
 
 class SqliteDatabase:
@@ -34,9 +36,13 @@ class SqliteDatabase:
         try:
             if create:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+                _make(path)
             self._connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
-            self._set_up(create)
+            try:
+                self._set_up(create)
+            except sqlite3.Error:
+                self._connection.close()
+                raise
         except (OSError, sqlite3.Error) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             hint = "; --log says where to keep one, --no-log keeps none" if create else ""
@@ -80,9 +86,11 @@ class SqliteDatabase:
                 raise
 
     def rows(self, query: str, values: Sequence[object] = ()) -> Iterator[Row]:
-        """The rows of a query."""
+        """The rows of a query, by the hundred."""
         with self._said():
-            yield from self._connection.execute(query, values)
+            cursor = self._connection.execute(query, values)
+        while found := self._fetched(cursor):  # not read further, a cursor need not be closed before the connection
+            yield from found
 
     def claim(self, execution_id: str) -> bool:
         """Lock the execution's byte."""
@@ -107,6 +115,10 @@ class SqliteDatabase:
             os.close(self._locks)
             self._locks = None
 
+    def _fetched(self, cursor: sqlite3.Cursor) -> list[Row]:
+        with self._said():
+            return cursor.fetchmany(AT_ONCE)
+
     def _set_up(self, create: bool) -> None:
         if create and self._connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             # Of several processes that find a new file one changes the mode; the others meet its lock without waiting.
@@ -125,6 +137,12 @@ class SqliteDatabase:
             yield
         except (OSError, sqlite3.Error) as error:
             raise LogFailed(f'the log "{self._path}" failed: {error}') from error
+
+
+def _make(path: Path) -> None:
+    """A file that only its owner reads. One that is there is not opened: closing it would end SQLite's locks on it."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _place(execution_id: str) -> int:

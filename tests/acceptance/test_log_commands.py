@@ -261,7 +261,9 @@ def test_replay_tells_what_is_not_the_same(capsys: Streams) -> None:
     noetl(capsys, "run", "routes.yaml", "-q", "--execution-id", "one")
     with sqlite3.connect(".noetl/log.sqlite") as connection:
         connection.execute("UPDATE noetl_event SET step = 'other' WHERE position = 2")
-        connection.execute("INSERT INTO noetl_event VALUES ('one', 99, 't', 'log', NULL, NULL, NULL, '{}')")
+        connection.execute(
+            "INSERT INTO noetl_event VALUES ('one', 99, '2026-01-01T00:00:00+00:00', 'log', NULL, NULL, NULL, '{}')"
+        )
     connection.close()
     code, out, _ = noetl(capsys, "replay")
     assert code == 1
@@ -280,7 +282,98 @@ def test_a_damaged_log_is_said(capsys: Streams, outcome: str) -> None:
     for command in (["why", "start"], ["replay"], ["resume"]):
         code, out, err = noetl(capsys, *command, "--log", "log.sqlite")
         assert (code, out) == (1, "")
-        assert 'the log "log.sqlite" is damaged: execution "' in err
+        assert 'the log "log.sqlite" is damaged: reply 1 of execution "' in err
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("noetl_event SET data = '{bad' WHERE position = 2", 'event 2 of execution "one": data is not JSON: '),
+        ("noetl_event SET data = '[]' WHERE position = 2", 'event 2 of execution "one": data is not a map\n'),
+        ("noetl_event SET time = 'noon' WHERE position = 3", 'event 3 of execution "one": time is not a time in ISO'),
+        ("noetl_event SET position = 'x' WHERE position = 3", "event x of execution"),
+        ("noetl_execution SET outcome = '{bad'", 'execution "one": outcome is not JSON: '),
+        ("noetl_log SET version = 'x'", "its version is not a number\n"),
+    ],
+)
+def test_a_damaged_entry_is_named(capsys: Streams, change: str, told: str) -> None:
+    noetl(capsys, "run", "routes.yaml", "-q", "--log", "log.sqlite", "--execution-id", "one")
+    with sqlite3.connect("log.sqlite") as kept:
+        kept.execute(f"UPDATE {change}")
+    kept.close()
+    for command in (["events"], ["events", "--json"], ["events", "--follow"], ["replay"]):
+        code, _, err = noetl(capsys, *command, "--log", "log.sqlite")
+        assert (code, err.count("\n")) == (1, 1), err
+        assert 'noetl: error: the log "log.sqlite" is damaged: ' in err
+        assert told in err
+
+
+@pytest.mark.parametrize("payload", ["{bad", "[]"])
+def test_a_damaged_start_is_named(capsys: Streams, payload: str) -> None:
+    noetl(capsys, "run", "routes.yaml", "-q", "--execution-id", "one")
+    with sqlite3.connect(".noetl/log.sqlite") as kept:
+        kept.execute("UPDATE noetl_execution SET payload = ?", (payload,))
+    kept.close()
+    code, out, err = noetl(capsys, "replay")
+    assert (code, out) == (1, "")
+    assert 'is damaged: execution "one": payload is not ' in err
+
+
+def test_a_reply_that_answers_nothing_is_named(capsys: Streams) -> None:
+    noetl(capsys, "run", "routes.yaml", "-q", "--execution-id", "one")
+    with sqlite3.connect(".noetl/log.sqlite") as kept:
+        kept.execute("UPDATE noetl_reply SET number = 77 WHERE position = 2")
+    kept.close()
+    for command in (["why", "start"], ["replay"]):
+        code, _, err = noetl(capsys, *command)
+        assert code == 1
+        assert 'execution "one" cannot be made again: reply 2 fits nothing (no command 77 is open)' in err
+
+
+def test_why_reads_parts_of_values_as_the_rule_does(capsys: Streams) -> None:
+    code = "result = {'status': 'ok', 'data': {'k': 1}, 'inner': {'status': 1, 'data': {'k': 2}}}"
+    when = "response.k == 1 and response.inner.k is undefined and workload.page.data is undefined and steps.a.k == 1"
+    file = write(
+        "parts.yaml",
+        f"""  - step: start
+    next: a
+  - step: a
+    tool: {{kind: python, code: "{code}"}}
+    next: b
+  - step: b
+    tool: {{kind: python, code: "{code}"}}
+    case:
+      - when: "{{{{ {when} }}}}"
+        then: {{log: yes}}
+      - when: "{{{{ rows[0].n == 5 and rows[1] is undefined }}}}"
+        then: {{log: no}}
+""",
+    )
+    assert noetl(capsys, "run", file, "-q", "--set", "page.x=1")[0] == 0
+    told = noetl(capsys, "why", "b")[1]
+    for line in (
+        "response.k is 1",
+        "response.inner.k is undefined",
+        "workload.page.data is undefined",
+        "steps.a.k is 1",
+    ):
+        assert f"      {line}\n" in told, told
+
+
+def test_why_reads_rows_as_the_rule_does(capsys: Streams) -> None:
+    file = write(
+        "rows.yaml",
+        """  - step: start
+    tool: {kind: duckdb, command: "SELECT 5 AS n"}
+    case:
+      - when: "{{ response[0].n == 5 and response[1] is undefined }}"
+        then: {log: yes}
+""",
+    )
+    assert noetl(capsys, "run", file, "-q")[0] == 0
+    told = noetl(capsys, "why", "start")[1]
+    assert "      response[0].n is 5\n" in told, told
+    assert "      response[1] is undefined\n" in told
 
 
 def test_events_are_lines_of_json_with_the_shape_of_their_schema(capsys: Streams) -> None:

@@ -92,3 +92,65 @@ def test_progress_shows_no_control_characters_of_data(playbook: str) -> None:
     assert json.loads(done.stdout) == json.loads(text)
     assert b"log       \\x1b[31mred\\x07\\x9b2J\ttab\n" in done.stderr
     assert b"\x1b" not in done.stderr
+
+
+def test_an_execution_goes_on_where_nobody_reads_its_progress(playbook: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    for errors in (writing, os.open("/dev/full", os.O_WRONLY)):
+        done = subprocess.run(
+            [NOETL, "run", playbook, "--set", "text=hi"],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            timeout=120,
+            check=False,
+        )
+        os.close(errors)
+        assert (done.returncode, done.stdout) == (0, b'"hi"\n')
+        assert shell(command("replay", "--json")).stdout.count(b'"status": "completed"') == 2
+
+
+def test_the_exit_code_stays_where_errors_cannot_be_said() -> None:
+    assert shell(f"{command('run', 'nowhere.yaml')} 2>/dev/full").returncode == 2
+
+
+@pytest.mark.parametrize("words", [("events",), ("why", "start"), ("replay",), ("events", "--json", "--follow")])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_the_reader_of_a_log_may_go_away(playbook: str, words: tuple[str, ...], unbuffered: str) -> None:
+    assert shell(command("run", playbook, "-q", "--set", "text=hi")).returncode == 0
+    reading, writing = os.pipe()
+    os.close(reading)
+    env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run([NOETL, *words], stdout=writing, stderr=subprocess.PIPE, timeout=120, check=False, env=env)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+INTERRUPTED = """\
+import os, signal, time
+os.kill(os.getpid(), signal.SIGINT)
+time.sleep(60)
+"""
+FINDER = """\
+import sys
+from importlib.util import spec_from_file_location
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            return spec_from_file_location(name, {file!r})
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "noetl.diagnostics", "jinja2"])
+def test_an_interrupt_before_a_command_has_begun_shows_no_traceback(playbook: str, tmp_path: Path, module: str) -> None:
+    """One arrives while the module is read: by the command line itself, by the command, by the compiler."""
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "interrupted.py").write_text(INTERRUPTED, encoding="utf-8")
+    finder = FINDER.format(module=module, file=str(own / "interrupted.py"))
+    (own / "sitecustomize.py").write_text(finder, encoding="utf-8")
+    done = shell(command("lint", playbook), PYTHONPATH=str(own))
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

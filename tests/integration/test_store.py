@@ -77,7 +77,7 @@ def event(number: int, name: str = "log") -> Event:
 def test_what_was_kept_comes_back_as_it_was(connect: Connect) -> None:
     replies = [
         Replied(3, Reply(TIME, Outcome(response=ODD, view="http"))),
-        Replied(1, Reply("later")),
+        Replied(1, Reply("2026-01-02T00:00:00+00:00")),
         Replied(2, Reply(TIME, Outcome(error={"type": "T"}, stdout="said", answered=ODD, view="http"))),
         Replied(4, Reply(TIME, Outcome(response=None))),
     ]
@@ -204,10 +204,10 @@ from noetl.runtime.journal import ExecutionStart, Replied
 from noetl.runtime.store import open_log
 place, execution_id, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 log = open_log(place)
-log.open(ExecutionStart(execution_id, "a.yaml", "text", {}, {}, "t"))
+log.open(ExecutionStart(execution_id, "a.yaml", "text", {}, {}, "2026-01-01T00:00:00+00:00"))
 print("open", flush=True)
 for number in range(count):
-    log.replied(execution_id, Replied(number, Reply("t")))
+    log.replied(execution_id, Replied(number, Reply("2026-01-01T00:00:00+00:00")))
 sys.stdin.read()
 """
 

@@ -184,8 +184,16 @@ def _tolerate_any_text(stream: TextIO) -> None:
         reconfigure(errors="backslashreplace")
 
 
+def say(text: str) -> None:
+    """Print to standard error. Where nobody reads it, or it is full, the command goes on without."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        give_up(sys.stderr)
+
+
 def _complain(message: str, code: int) -> int:
-    print(f"noetl: error: {message}", file=sys.stderr)
+    say(f"noetl: error: {message}")
     return code
 
 
@@ -196,7 +204,7 @@ def _internal(error: Exception) -> int:
         traceback.print_exception(error)
     where = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
     _complain(f"internal error: {type(error).__name__}: {error}{where}", INTERNAL)
-    print("  this is a bug in noetl; please report it with the playbook that shows it", file=sys.stderr)
+    say("  this is a bug in noetl; please report it with the playbook that shows it")
     if os.environ.get(TRACEBACK) != "1":
-        print(f"  hint: set {TRACEBACK}=1 to see the traceback", file=sys.stderr)
+        say(f"  hint: set {TRACEBACK}=1 to see the traceback")
     return INTERNAL

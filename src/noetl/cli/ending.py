@@ -11,7 +11,7 @@ import typer
 from noetl.compiler.ir import Json
 from noetl.diagnostics import excerpt
 
-from . import FINDINGS, OK
+from . import FINDINGS, OK, say
 
 if TYPE_CHECKING:
     from noetl.compiler import ir
@@ -33,12 +33,12 @@ def finish(
     """Print the output or the whole summary, say what went wrong, and exit. `kept_as` is the id in a log."""
     print_json(driven.summary if as_json else driven.summary["output"])
     if driven.summary["status"] == "failed" and not (quiet and as_json):
-        print(failure(driven.summary, workflow, path, text), file=sys.stderr)
+        say(failure(driven.summary, workflow, path, text))
     if driven.stopped in _WHY and not quiet:
-        print(f"{path}: {_WHY[driven.stopped]}", file=sys.stderr)
+        say(f"{path}: {_WHY[driven.stopped]}")
     step = _failed_step(driven.summary)
     if kept_as is not None and step is not None and not quiet:
-        print(f'  hint: noetl why "{step}" --execution {kept_as}', file=sys.stderr)
+        say(f'  hint: noetl why "{step}" --execution {kept_as}')
     raise typer.Exit(_code(driven))
 
 

@@ -43,18 +43,20 @@ def command(
     """
     from .opening import reading
 
-    with reading(log, execution) as (kept, entry):
-        with closing(_followed(kept, entry) if follow else kept.events(entry.execution_id)) as events:
-            if otlp is not None:
-                from noetl.runtime.telemetry import export
+    with (
+        reading(log, execution) as (kept, entry),
+        closing(_followed(kept, entry) if follow else kept.events(entry.execution_id)) as events,
+    ):
+        if otlp is not None:
+            from noetl.runtime.telemetry import export
 
-                print(f"{export(kept, entry, events, otlp)} spans sent", file=sys.stderr)
-                return
-            for event in events:
-                print(json.dumps(event.to_json()) if as_json else _line(event), flush=follow)
+            print(f"{export(kept, entry, events, otlp)} spans sent", file=sys.stderr)
+            return
+        for event in events:
+            print(json.dumps(event.to_json()) if as_json else _line(event), flush=follow)
 
 
-def _followed(log: Log, entry: Entry) -> Generator[LoggedEvent]:
+def _followed(log: Log, entry: Entry) -> Generator[LoggedEvent, None, None]:
     """The events as they come, until the execution has ended or nobody runs it any more."""
     position = 0
     while True:

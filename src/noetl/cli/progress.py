@@ -11,6 +11,8 @@ from typing import Final, Protocol, Self, TextIO
 from noetl.compiler.ir import Json
 from noetl.runtime.events import Event
 
+from . import give_up
+
 WIDTH: Final = 120
 _CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 """Characters by which data could command a terminal."""
@@ -78,9 +80,12 @@ class Progress:
         """Nothing was taken."""
 
     def show(self, event: Event) -> None:
-        """Print the line of an event, if it has one."""
+        """Print the line of an event, if it has one. Whoever reads them may go away; the execution goes on."""
         for line in lines(event.name, event.step, event.iteration, event.data):
-            print(line, file=self._stream, flush=True)
+            try:
+                print(line, file=self._stream, flush=True)
+            except OSError:
+                give_up(self._stream)
 
 
 def display(stream: TextIO, path: str, *, quiet: bool) -> Display:

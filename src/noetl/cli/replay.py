@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final
@@ -114,7 +115,6 @@ def _replayed(log: Log, entry: Entry, *, timeline: bool) -> _Found:
     identity = entry.execution_id
     start = log.kept(identity)
     found = _Found(len(start.replies))
-    events = log.events(identity)
     clock = datetime.fromisoformat(start.start.time)
 
     def listen(event: Event) -> None:
@@ -123,9 +123,10 @@ def _replayed(log: Log, entry: Entry, *, timeline: bool) -> _Found:
         if timeline:
             _print(event, (datetime.fromisoformat(event.time) - clock).total_seconds())
 
-    execution = rebuilt(start, listen, cancelled=log.cancelled_at(entry))
-    for left in events:
-        found.compare(left, None)
+    with closing(log.events(identity)) as events:
+        execution = rebuilt(start, listen, cancelled=log.cancelled_at(entry))
+        for left in events:
+            found.compare(left, None)
     found.outcome = execution.outcome() if execution.ended else {}
     return found
 

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
 
@@ -18,6 +18,7 @@ from .options import ExecutionId, LogPlace
 
 if TYPE_CHECKING:
     from noetl.compiler import ir
+    from noetl.compiler.values import Kind
     from noetl.runtime.store.log import Entry
     from noetl.runtime.tracing import Hop, Moment, Traced, Tracer, Tried
 
@@ -244,32 +245,45 @@ def _when(rule: ir.Rule) -> str:
 def _read(tried: Tried) -> dict[str, str]:
     """What `when` reads, each as far as its constant attributes go, with the value or `undefined`."""
     from noetl.compiler.expr.analysis import paths
+    from noetl.compiler.values import MISSING, View
 
     found: dict[str, str] = {}
     if isinstance(tried.rule.when, bool):
         return found
     for read in paths(tried.rule.when.source, False):
         name = read.name
-        known, value = name in tried.names, tried.names.get(name)
+        value = _root(name, tried)
         for part in read.path:
+            inside_steps = name == "steps"
             name += f".{part}" if isinstance(part, str) else f"[{part}]"
-            known, value = _inner(value, part) if known else (False, None)
-        found[name] = _cut(value) if known else "undefined"
+            value = _inner(value, part)
+            if inside_steps and isinstance(value, dict):
+                value = View("plain", value)
+        plain = value.value if isinstance(value, View) else value
+        found[name] = "undefined" if plain is MISSING else _cut(cast("Json", plain))
     return found
 
 
-def _inner(value: Json, part: object) -> tuple[bool, Json]:
-    """A key or item of a value, with the forgiving reads of TPL-9."""
-    if isinstance(value, dict) and isinstance(part, str):
-        if part in value:
-            return True, value[part]
-        data = value.get("data")
-        if "status" in value and isinstance(data, dict) and part in data:
-            return True, data[part]
-        return (True, value) if part in ("data", "result") else (False, None)
-    if isinstance(value, list) and isinstance(part, int) and -len(value) <= part < len(value):
-        return True, value[part]
-    return False, None
+def _root(name: str, tried: Tried) -> object:
+    from noetl.compiler.values import MISSING, view
+
+    kind = tried.kinds.get(name)
+    value = tried.names.get(name, MISSING)
+    return value if kind is None else view(cast("Kind", kind), cast("Json", value))
+
+
+def _inner(value: object, part: object) -> object:
+    """A key or item of a value, or MISSING."""
+    from noetl.compiler.values import MISSING, View
+
+    if isinstance(value, View) and isinstance(part, str):
+        return value.read(part)
+    try:
+        if isinstance(value, View | dict):
+            return value[part]
+        return value[part] if isinstance(value, list) and isinstance(part, int) else MISSING
+    except LookupError:
+        return MISSING
 
 
 def _cut(value: Json) -> str:
