@@ -153,20 +153,6 @@ _OPERATORS: Final = (
         "if False:",
     ),
     _fault(
-        "failed-region-keeps-its-tokens",
-        "RUN-6",
-        "airflow.operators:Step.perform",
-        "if done.failed_steps() and not self.is_asked:",
-        "if done.failed_steps():",
-    ),
-    _fault(
-        "poison-told-once",
-        "RUN-6",
-        "airflow.operators:Step.perform",
-        "sorted({*failed, *done.failed_steps()})",
-        "sorted(done.failed_steps())",
-    ),
-    _fault(
         "edges-of-another-source",
         "STP-7",
         "airflow.operators:Step._tokens",
@@ -234,13 +220,6 @@ _OPERATORS: Final = (
     ),
     _fault(
         "environment-withheld", "TPL-6", "airflow.operators:_execution", "for name in names if", "for name in () if"
-    ),
-    _fault(
-        "limit-forgotten",
-        "RUN-7",
-        "airflow.operators:Step.perform",
-        "value=left if done.error is None else xcom.pack_error(done.error)",
-        "value=left",
     ),
     _fault(
         "credentials-of-airflow-only",

@@ -22,6 +22,7 @@ from .conform import VERDICTS, Claims, Judged, Verdict, judged
 from .observation import Observation
 from .probe import Seen
 from .suite import Placed, fingerprint
+from .telling import lowering_rule
 
 FORMAT: Final = 1
 
@@ -75,7 +76,7 @@ def write_results(file: Path, results: Results) -> None:
     header = {"record": "header", "format": FORMAT, **asdict(results.header)}
     footer = {"record": "footer", "counts": results.counts(), "notes": list(results.notes)}
     with file.open("w", encoding="utf-8") as stream:
-        for line in (header, *map(_record, results.records), footer):
+        for line in (header, *(_record(one, results.header.target) for one in results.records), footer):
             stream.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
@@ -153,7 +154,7 @@ def changes(old: Path, new: Results) -> list[str]:
 # -- records ---------------------------------------------------------------------------------------------------------
 
 
-def _record(one: Judged) -> dict[str, Json]:
+def _record(one: Judged, target: str) -> dict[str, Json]:
     told: dict[str, Json] = {
         "record": "case",
         "id": one.case.id,
@@ -162,6 +163,7 @@ def _record(one: Judged) -> dict[str, Json]:
         "verdict": one.verdict,
         "said": list(one.said),
         "deviation": one.deviation,
+        "lowering": lowering_rule(one, target) if one.verdict == "failed" else None,
         "seconds": round(one.seconds, 3),
         "seen": None if one.seen is None else told_of(one.seen),
     }

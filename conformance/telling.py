@@ -7,8 +7,11 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from noetl.compiler import ir
 from noetl.compiler.frontend import compile_source
 from noetl.compiler.ir import Json
+from noetl.targets.plan import plan
+from noetl.targets.registry import names
 
 from .case import AnyOrder, Expect
 from .conform import Judged
@@ -40,6 +43,9 @@ def failure(one: Judged, target: str, place: str | None = None, tier: str | None
     where = playbook_line(one)
     if where is not None:
         lines.append(f"  playbook  {where}")
+    rule = lowering_rule(one, target) if one.verdict == "failed" else None
+    if rule is not None:
+        lines.append(f"  lowering  {_cut(rule, WIDTH * 2)}")
     lines.append(f"  again     {again(one, target, place, tier)}")
     return lines
 
@@ -60,8 +66,32 @@ def line_of(said: str) -> str:
 def playbook_line(one: Judged) -> str | None:
     """The place of the step that differs first, with its line in the playbook; None if no step is named."""
     workflow = compile_source(one.case.text(), one.case.path).workflow
-    if workflow is None:
+    step = None if workflow is None else _differing(one, workflow)
+    if step is None:
         return None
+    return f"{one.case.path}:{step.span.line} step {step.name}: {_line(one.case.text(), step.span.line)}"
+
+
+def lowering_rule(one: Judged, target: str) -> str | None:
+    """What the step that differs first became on a target that compiles, and the code of the reason.
+
+    Where no step is named: what every step became. None for a target that runs playbooks as they are.
+    """
+    workflow = compile_source(one.case.text(), one.case.path).workflow
+    if target not in names() or workflow is None:
+        return None
+    step = _differing(one, workflow)
+    told = {
+        member.name: f"{member.name}: {unit.kind}, {len(unit.copies)} {'task' if len(unit.copies) == 1 else 'tasks'}"
+        f" [{reason.code}]{f' {reason.text}' if step is not None else ''}"
+        for unit in plan(workflow).units
+        for member, reason in zip(unit.steps, unit.reasons, strict=True)
+    }
+    return "; ".join(told.values()) if step is None else told.get(step.name)
+
+
+def _differing(one: Judged, workflow: ir.Workflow) -> ir.Step | None:
+    """The step that differs first; None if no step is named."""
     named = [match[1] for said in one.said if (match := _STEP.match(said))]
     summary = one.seen.summary if one.seen is not None else None
     error = summary.get("error") if summary is not None else None
@@ -69,7 +99,7 @@ def playbook_line(one: Judged) -> str | None:
         named.append(str(error.get("step")))
     for step in workflow.steps:
         if named and step.name == named[0] and step.declared:
-            return f"{one.case.path}:{step.span.line} step {step.name}: {_line(one.case.text(), step.span.line)}"
+            return step
     return None
 
 
