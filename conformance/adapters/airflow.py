@@ -49,6 +49,8 @@ class AirflowCase:
     files: Mapping[str, str] = field(default_factory=dict)
     fault: str | None = None
     """The fault that the operators have, for tests of the suite: a name of `lowering_mutants`."""
+    seed: str = ""
+    """What the order is drawn from in which tasks that are ready are run."""
 
 
 @dataclass(frozen=True, slots=True)

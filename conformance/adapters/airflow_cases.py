@@ -46,7 +46,9 @@ class Airflow:
     tier: str | None = "inproc"
     batch = 60
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int = 0) -> None:
+        """The order in which ready tasks are run is drawn from the seed."""
+        self._seed = seed
         self._pool = Pool(min(PROCESSES, len(os.sched_getaffinity(0))))
 
     def versions(self) -> Mapping[str, str]:
@@ -78,7 +80,12 @@ class Airflow:
             servers = [stack.enter_context(Probe(case.probe)) for case, _ in cases]
             triples = enumerate(zip(cases, servers, strict=True))
             made = [_made(n, case, fault, server.url, folder) for n, ((case, fault), server) in triples]
-            runs = self._pool.run([one for one in made if isinstance(one, AirflowCase)], SECONDS)
+            asked = [
+                replace(one, seed=f"{self._seed} {case.id}")
+                for one, (case, _) in zip(made, cases, strict=True)
+                if isinstance(one, AirflowCase)
+            ]
+            runs = self._pool.run(asked, SECONDS)
             for one, server in zip(made, servers, strict=True):
                 yield one if not isinstance(one, AirflowCase) else observation_of(next(runs), server, sequential=True)
 

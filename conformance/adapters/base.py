@@ -112,9 +112,10 @@ TIERS: Final[Mapping[str, Sequence[str]]] = {
 """The tiers of targets that have several: `dag.test()` or all parts of Airflow; one worker or eight."""
 
 
-def adapter(target: str, *, time_limit: float = 60.0, tier: str | None = None) -> Adapter:
+def adapter(target: str, *, time_limit: float = 60.0, tier: str | None = None, seed: int = 0) -> Adapter:
     """What runs cases on a target, or on a tier of it; `time_limit` is in seconds for each case.
 
+    What a place leaves to chance, such as the order of ready tasks, is drawn from `seed` where that can be.
     UsageError if there is none.
     """
     if tier is not None and tier not in TIERS.get(target, ()):
@@ -130,7 +131,7 @@ def adapter(target: str, *, time_limit: float = 60.0, tier: str | None = None) -
         from .airflow_cases import Airflow
         from .airflow_scheduler import AirflowScheduler
 
-        return AirflowScheduler() if tier == "scheduler" else Airflow()
+        return AirflowScheduler() if tier == "scheduler" else Airflow(seed)
     if target == "server":
         from .server import Server
 

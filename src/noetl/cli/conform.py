@@ -126,7 +126,7 @@ def command(
     if what:
         raise typer.Exit(prove(what[0], target, outcomes or [], seed, limit, known, report, tier=tier, quiet=quiet))
     began = now()
-    with adapter(target, tier=tier) as place:
+    with adapter(target, tier=tier, seed=seed) as place:
         whole = cases is None and len(picked) == len(every)
         suite = digest(one for _, one in every)
         session = Session(place, picked, suite, taken.value, seed, limit, known, whole)
@@ -166,7 +166,7 @@ def prove(
     folder = (report or KEPT) / "cases"
     placed = [(write_case(folder, case), case) for case in cases]
     began = now()
-    with adapter(target, tier=tier) as place:
+    with adapter(target, tier=tier, seed=seed) as place:
         session = Session(place, placed, digest(cases), "standard", seed, budget, known)
         _run(session, None, 0, folder, quiet=quiet)
         results = session.results(began)
