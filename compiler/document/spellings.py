@@ -44,9 +44,13 @@ class Spellings:
         self._text = text
         self._findings = findings
         self._literals = Literals(findings)
+        self._noted: set[tuple[Span, str]] = set()
 
     def note(self, written: str, canonical: str, label: str, span: Span, fix: Fix | None) -> None:
         """NTL130: `written` in `label` is spelled `canonical`."""
+        if (span, written) in self._noted:
+            return  # an alias leads there once more
+        self._noted.add((span, written))
         message = f"{written} in {label} is another spelling of {canonical}"
         self._findings.add(NORMALISED, message, span, fix=None if self._text.shared else fix)
 

@@ -252,6 +252,8 @@ class _Problem:
         hint = f"did you mean {quoted(near)}?" if near else None
         if near is None and model in (models.StepSpec, models.WorkbookTask) and key.text in ALL_FIELDS:
             hint = f'{quoted(key.text)} is a field of a tool; write it under "tool"'
+        if near is None and model is models.RetrySpec and key.text in ALL_FIELDS:
+            hint = f"{quoted(key.text)} is no field of the tool of this step, which an override could replace"
         findings.add(kinds.UNKNOWN_KEY, message, key.span, hint=hint)
         return near or ""
 

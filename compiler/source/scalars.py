@@ -23,9 +23,9 @@ class Resolved:
 
 
 YAML11_BOOLEANS: Final = frozenset(
-    form for word in ("y", "n", "yes", "no", "on", "off") for form in (word, word.capitalize(), word.upper())
+    form for word in ("yes", "no", "on", "off") for form in (word, word.capitalize(), word.upper())
 )
-"""Plain scalars that are booleans in YAML 1.1 and strings in YAML 1.2."""
+"""Plain scalars that readers of YAML 1.1 take for booleans. None takes `y` and `n`, which its text names too."""
 
 _WORDS: Final[dict[str, Resolved]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), Resolved(None)),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from noetl.cli import FINDINGS, OK, USAGE, main
+from noetl.cli.linting.paths import gather
 
 UGLY = """\
 kind:   Playbook
@@ -75,6 +78,32 @@ def test_what_has_errors_is_left(playbook: Path, capsys: pytest.CaptureFixture[s
     assert shown.endswith("2 files read, 1 formatted, 1 refused\n")
     assert other.read_text("utf-8") == "kind: Playbook\na: [\n"
     assert playbook.read_text("utf-8") == FORMATTED
+
+
+def test_what_cannot_be_written_stops_no_other(playbook: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = playbook.with_name("kept.yaml")
+    kept.write_text(UGLY, encoding="utf-8")
+    kept.chmod(0o444)
+    assert main(["fmt", str(kept), str(playbook)]) == USAGE
+    assert f'noetl: error: cannot write "{kept}": it is read-only\n' in capsys.readouterr().err
+    assert kept.read_text("utf-8") == UGLY
+    assert playbook.read_text("utf-8") == FORMATTED
+
+
+def test_a_file_keeps_its_owner_and_mode(playbook: Path) -> None:
+    with suppress(PermissionError):  # only the superuser may give a file away
+        os.chown(playbook, 12345, 12345)
+    playbook.chmod(0o640)
+    before = playbook.stat()
+    assert main(["fmt", str(playbook)]) == OK
+    after = playbook.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+
+
+def test_a_file_that_is_named_twice_is_one(playbook: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(playbook.parent)
+    files, troubles = gather(["playbook.yaml", "./playbook.yaml", str(playbook), "."])
+    assert (files, troubles) == (["playbook.yaml"], [])
 
 
 def test_a_playbook_of_v1_is_sent_to_migrate(playbook: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from typing import Final, cast
 
@@ -9,7 +10,7 @@ import pytest
 
 from noetl.compiler.ir import Json
 
-from .lsp_client import URI, Client, Message, part, started
+from .lsp_client import NOETL, URI, Client, Message, part, started
 
 HEAD: Final = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: typed}\n"
 TEXT: Final = (
@@ -332,3 +333,15 @@ def test_outline(client: Client) -> None:
     ]
     (rule,) = cast("list[Message]", steps[0]["children"])
     assert str(rule["name"]).startswith("{{ event.name == 'call.done'")
+
+
+def test_a_message_that_is_none_is_told_in_one_line() -> None:
+    bodies = (
+        b'{"jsonrpc": "2.0", ',
+        b'{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": 5}}',
+    )
+    sent = b"".join(b"Content-Length: %d\r\n\r\n%s" % (len(body), body) for body in bodies)
+    done = subprocess.run([NOETL, "lsp"], input=sent, capture_output=True, timeout=60, check=False)
+    lines = done.stderr.decode().splitlines()
+    assert lines
+    assert [line for line in lines if not line.startswith("noetl: ")] == []

@@ -147,3 +147,24 @@ def test_python_that_warns_or_is_no_python_is_only_looked_at() -> None:
         )
         == 1
     )
+
+
+def test_a_spelling_under_an_alias_is_told_once() -> None:
+    text = """\
+workflow:
+  - {step: start, tool: &t {kind: http, endpoint: "http://a.invalid"}, next: again}
+  - {step: again, tool: *t}
+"""
+    assert len(found(text, "NTL130")) == 1
+
+
+def test_an_override_that_a_workbook_has_none_of_is_explained() -> None:
+    text = """\
+workbook: [{name: a, tool: {kind: http, url: "http://a.invalid"}}]
+workflow:
+  - step: start
+    tool: {kind: workbook, name: a}
+    case: [{when: "{{ response.more }}", then: {retry: {params: {page: 2}}}}]
+"""
+    (unknown,) = found(text, "NTL101")
+    assert unknown.hint == '"params" is no field of the tool of this step, which an override could replace'

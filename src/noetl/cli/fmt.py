@@ -27,7 +27,7 @@ def command(
 
     Folders are searched for *.yaml and *.yml files that hold `kind: Playbook`. Standard input is formatted to standard
     output. A file with an error of YAML, or of another kind, is left as it is; its errors go to standard error, and the
-    exit code is 1. A path that cannot be read exits with 2 after the others have been formatted.
+    exit code is 1. A file that cannot be read or written exits with 2 after the others have been formatted.
 
     \b
     Examples:
@@ -49,7 +49,7 @@ class _Session:
         self._diff = diff
         self._changed = 0
         self._refused = 0
-        self._unread = False
+        self._lost = False
 
     def code(self, paths: Sequence[str]) -> int:
         """Format all files; the exit code."""
@@ -61,7 +61,7 @@ class _Session:
         word = "formatted" if self._write else "to format"
         others = f", {self._refused} refused" if self._refused else ""
         print(f"{len(files)} {_files(len(files))} read, {self._changed} {word}{others}", file=sys.stderr)
-        if troubles or self._unread:
+        if troubles or self._lost:
             return USAGE
         return FINDINGS if self._refused or (self._changed and not self._write) else OK
 
@@ -71,7 +71,7 @@ class _Session:
 
         read = source.read(file)
         if read.data is None:
-            self._unread = True
+            self._lost = True
             self._show(read.diagnostics, {})
             return
         done = format_source(read.data, read.path)
@@ -85,12 +85,20 @@ class _Session:
         if file == places.STDIN and self._write:
             sys.stdout.buffer.write(after)
         elif changed and self._write:
-            from .linting.review import write_whole
-
-            write_whole(file, after)
-            print(f"formatted {file}", file=sys.stderr)
+            self._put(file, after)
         elif changed:
             self._tell(done, read.data, after)
+
+    def _put(self, file: str, data: bytes) -> None:
+        from .linting.review import write_whole
+
+        try:
+            write_whole(file, data)
+        except UsageError as error:  # the others are formatted all the same
+            self._lost = True
+            print(f"noetl: error: {error}", file=sys.stderr)
+        else:
+            print(f"formatted {file}", file=sys.stderr)
 
     def _tell(self, done: Formatted, before: bytes, after: bytes) -> None:
         """Say that a file would change, or how."""

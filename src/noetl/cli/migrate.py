@@ -75,7 +75,7 @@ class _Session:
         self._old = 0
         self._notes = 0
         self._refused = 0
-        self._unread = False
+        self._lost = False
 
     def code(self, files: Sequence[str]) -> int:
         """Migrate all files; the exit code."""
@@ -86,7 +86,7 @@ class _Session:
         more = f", {self._notes} to look at" if self._notes else ""
         refused = f", {self._refused} refused" if self._refused else ""
         print(f"{len(files)} {noun} read, {self._old} {done}{more}{refused}", file=sys.stderr)
-        if self._unread:
+        if self._lost:
             return USAGE
         return FINDINGS if self._refused or (self._check and self._old) else OK
 
@@ -96,7 +96,7 @@ class _Session:
 
         read = source.read(file)
         if read.data is None:
-            self._unread = True
+            self._lost = True
             print(render_text(read.diagnostics, {}), file=sys.stderr)
             return
         done = migrate_source(read.data, read.path)
@@ -113,7 +113,11 @@ class _Session:
             if changed:
                 print(done.path)
         elif changed or self._output is not None or file == STREAM:
-            self._put(file, after)
+            try:
+                self._put(file, after)
+            except UsageError as error:  # the others are migrated all the same
+                self._lost = True
+                print(f"noetl: error: {error}", file=sys.stderr)
 
     def _put(self, file: str, data: bytes) -> None:
         from .linting.review import write_whole

@@ -72,6 +72,12 @@ def test_without_one_the_current_folder_is_the_root(tmp_path: Path, monkeypatch:
             "selct = []",
             '{path}: unknown key "selct"; keys: baseline, exclude, ignore, per-file-ignores, ',
         ),
+        (
+            "noetl.toml",
+            "[tool.noetl]\nstrict = true",
+            '{path}: unknown key "tool"; keys: baseline, exclude, ignore, per-file-ignores, portable, select, strict, '
+            "target; pyproject.toml has a table [tool.noetl], here its keys stand alone",
+        ),
         ("pyproject.toml", "[tool.noetl]\nx = 1", '{path}: unknown key "tool.noetl.x"; keys: '),
         ("pyproject.toml", "[tool]\nnoetl = 1", '{path}: "tool.noetl" must be a table'),
         ("pyproject.toml", "[tool.other]", "{path}: there is no [tool.noetl]"),

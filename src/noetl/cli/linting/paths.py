@@ -17,19 +17,21 @@ _PLAYBOOK: Final = re.compile(rb"""^[ \t{]*["']?kind["']?[ \t]*:[ \t]*["']?Playb
 def gather(paths: Iterable[str], excludes: Callable[[str], bool] = lambda _: False) -> tuple[list[str], list[str]]:
     """The files to check, each once and in the order given, those of a folder by name; and what is wrong with paths.
 
-    What `excludes` names is left out of folders; a file that is named itself is always looked at.
+    One that is named in several ways has the first name. What `excludes` names is left out of folders; a file that is
+    named itself is always looked at.
     """
-    files: dict[str, None] = {}
+    files: dict[str, str] = {}
     troubles: list[str] = []
     for path in paths:
         if path != STDIN and os.path.isdir(path):
             inside = list(_playbooks(path, excludes, troubles))
             if not inside:
                 troubles.append(f'folder "{path}" holds no playbook')
-            files.update(dict.fromkeys(inside))
         else:
-            files[path] = None
-    return list(files), troubles
+            inside = [path]
+        for file in inside:
+            files.setdefault(file if file == STDIN else os.path.abspath(file), file)
+    return list(files.values()), troubles
 
 
 def _playbooks(folder: str, excludes: Callable[[str], bool], troubles: list[str]) -> Iterator[str]:

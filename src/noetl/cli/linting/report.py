@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Final
+from typing import Final, TextIO
 
 import typer
 
@@ -40,8 +40,13 @@ def render(found: Sequence[Diagnostic], sources: Mapping[str, str], form: Format
         case Format.GITHUB:
             return "\n".join(github(one) for one in found)
         case Format.TEXT:
-            coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+            coloured = is_drawn_on(sys.stdout) and not os.environ.get("NO_COLOR")
             return render_text(found, sources, _paint) if coloured else render_text(found, sources)
+
+
+def is_drawn_on(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that knows colours and moves of its cursor."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def github(found: Diagnostic) -> str:

@@ -153,12 +153,14 @@ def write_baseline(path: str, review: Review) -> int:
 
 
 def write_whole(path: str, data: bytes) -> None:
-    """Write a file so that others see the old or the new one, with the mode of the old one; UsageError if it cannot.
+    """Write a file so that others see the old or the new one, with mode and owner of the old one where the user may
+    give them; UsageError if it cannot.
 
     A file without any permission to write stays, although a new one in its place could be made.
     """
     import shutil
     import stat
+    from contextlib import suppress
 
     target = os.path.realpath(path)  # a link stays one
     fresh = f"{target}.noetl-{os.getpid()}"
@@ -168,6 +170,9 @@ def write_whole(path: str, data: bytes) -> None:
         with open(fresh, "wb") as file:
             file.write(data)
         if os.path.exists(target):
+            old = os.stat(target)
+            with suppress(PermissionError):  # only the superuser may give a file away
+                os.chown(fresh, old.st_uid, old.st_gid)
             shutil.copymode(target, fresh)
         os.replace(fresh, target)
     except OSError as error:

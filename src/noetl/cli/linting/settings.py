@@ -103,7 +103,12 @@ def _settings(table: object, path: str, prefix: str) -> Settings:
     values: dict[str, object] = {}
     for key, value in table.items():
         if key not in KEYS:
-            raise UsageError(f'{path}: unknown key "{prefix}{key}"; keys: {", ".join(KEYS)}')
+            hint = (
+                f"; {PROJECT} has a table [tool.noetl], here its keys stand alone"
+                if key == "tool" and not prefix
+                else ""
+            )
+            raise UsageError(f'{path}: unknown key "{prefix}{key}"; keys: {", ".join(KEYS)}{hint}')
         wanted = _wrong(key, value)
         if wanted:
             raise UsageError(f'{path}: "{prefix}{key}" must be {wanted}')

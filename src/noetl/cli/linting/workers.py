@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from .analysis import STDIN, Analysis, Question, analyse, unreadable
 from .paths import MAX_BYTES
 from .paths import STDIN as DASH
+from .report import is_drawn_on
 
 if TYPE_CHECKING:
     from .cache import Cache
@@ -47,7 +48,7 @@ def analyse_all(
 
 def with_progress(found: Iterator[_T], total: int) -> Iterator[_T]:
     """The same, with a line on a terminal's standard error that tells how far it is once it takes long."""
-    if not sys.stderr.isatty():
+    if not is_drawn_on(sys.stderr):
         yield from found
         return
     begun = shown = time.monotonic()
