@@ -14,6 +14,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -33,6 +34,8 @@ PATH: Final = "/api/v2/credentials/"
 SECONDS: Final = 10.0
 GOOD_FOR: Final = 60.0
 """Seconds for which an answer is kept."""
+REFUSED_FOR: Final = 1.0
+"""Seconds for which it is kept that the server did not answer, so that a retry asks again."""
 NOT_FOUND: Final = 404
 
 
@@ -53,25 +56,41 @@ class ServerCredentials:
         token = environ.get(TOKEN)
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
         self._lock = threading.Lock()
-        self._kept: dict[str, tuple[float, Credential | None]] = {}
+        self._asking: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._kept: dict[str, tuple[float, Credential | CredentialMissing]] = {}
 
     def get(self, name: str) -> Credential:
         """The credential called `name`; CredentialMissing if there is none or the server does not give it."""
-        with self._lock:
-            known = self._kept.get(name)
-            if known is None or known[0] < time.monotonic():
-                known = self._kept[name] = (time.monotonic() + GOOD_FOR, self._ask(name))
-        if known[1] is None:
-            raise missing(name)
-        return known[1]
+        known = self._known(name)
+        if known is None:
+            with self._lock:
+                asking = self._asking[name]
+            with asking:
+                known = self._known(name) or self._answered(name)
+        if isinstance(known, CredentialMissing):
+            raise known
+        return known
 
     async def fetch(self, name: str) -> None:
         """Ask the server beside other calls, so that `get` answers at once; CredentialMissing like `get`."""
-        known = self._kept.get(name)
-        if known is None or known[0] < time.monotonic():
+        if self._known(name) is None:
             await asyncio.to_thread(self.get, name)
 
-    def _ask(self, name: str) -> Credential | None:
+    def _known(self, name: str) -> Credential | CredentialMissing | None:
+        kept = self._kept.get(name)
+        return None if kept is None or kept[0] < time.monotonic() else kept[1]
+
+    def _answered(self, name: str) -> Credential | CredentialMissing:
+        """What the server answers, kept. One that fails is not asked again by who only looks after `fetch`."""
+        found: Credential | CredentialMissing
+        try:
+            found, good_for = self._ask(name), GOOD_FOR
+        except CredentialMissing as refused:
+            found, good_for = refused, REFUSED_FOR
+        self._kept[name] = (time.monotonic() + good_for, found)
+        return found
+
+    def _ask(self, name: str) -> Credential | CredentialMissing:
         import httpx
 
         logging.getLogger("httpcore").setLevel(logging.WARNING)  # below that it writes headers
@@ -80,7 +99,7 @@ class ServerCredentials:
         except httpx.HTTPError as error:
             raise _refused(name, str(error) or type(error).__name__) from None
         if answer.status_code == NOT_FOUND:
-            return None
+            return missing(name)
         if answer.status_code != httpx.codes.OK:
             raise _refused(name, f"it answered {answer.status_code}")
         return _read(name, answer)

@@ -12,6 +12,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
+from errno import EISDIR
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -141,6 +142,8 @@ class SqliteDatabase:
 
 def _make(path: Path) -> None:
     """A file that only its owner reads. One that is there is not opened: closing it would end SQLite's locks on it."""
+    if path.is_dir():
+        raise IsADirectoryError(EISDIR, "it is a folder")
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,15 +52,18 @@ class Web:
     ) -> Fetched:
         """One request outside of an attempt's time; redirects are not followed.
 
-        CallFailed: `ConnectionFailed` where nothing answers within `seconds`, `LimitExceeded` past `limit` bytes,
-        `ValueError` for what is no address. Messages do not show the address.
+        CallFailed: `ConnectionFailed` where there is no whole answer within `seconds`, `LimitExceeded` past `limit`
+        bytes, `ValueError` for what is no address. Messages do not show the address.
         """
         import httpx
 
         try:
             client = self.client(url)
             sent = [(name.encode(), value.encode()) for name, value in headers.items()]
-            async with client.stream(method, url, headers=sent, content=content, timeout=seconds) as answer:
+            async with (
+                asyncio.timeout(seconds),
+                client.stream(method, url, headers=sent, content=content, timeout=None) as answer,
+            ):
                 data = bytearray()
                 async for part in answer.aiter_bytes():
                     data += part
@@ -68,6 +72,8 @@ class Web:
                 return Fetched(answer.status_code, bytes(data), answer.headers.get("content-type", ""))
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise CallFailed("ValueError", 'the address does not begin with "http://" or "https://"') from None
+        except TimeoutError:
+            raise CallFailed("ConnectionFailed", f"no whole answer within {seconds:g} s") from None
         except httpx.HTTPError as error:
             raise CallFailed("ConnectionFailed", str(error) or type(error).__name__) from None
 

@@ -154,3 +154,18 @@ def test_an_interrupt_before_a_command_has_begun_shows_no_traceback(playbook: st
     (own / "sitecustomize.py").write_text(finder, encoding="utf-8")
     done = shell(command("lint", playbook), PYTHONPATH=str(own))
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_a_payload_from_an_input_that_is_closed(playbook: str) -> None:
+    done = shell(f"{command('run', playbook, '--payload', '-')} <&-")
+    assert done.returncode == 2
+    assert done.stderr == b'noetl: error: cannot read the payload "-": there is no standard input\n'
+
+
+def test_a_record_that_cannot_be_written_is_named_and_not_left(tmp_path: Path) -> None:
+    loop = "    loop: {in: '{{ range(200) | list }}', iterator: i}\n    tool: {kind: python, code: 'result = 1'}\n"
+    (tmp_path / "many.yaml").write_text(f"{PLAYBOOK.partition('    case:')[0]}{loop}", encoding="utf-8")
+    done = shell(f"ulimit -f 1; {command('run', 'many.yaml', '-q', '--no-log', '--record', 'record.json')}")
+    assert done.returncode == 2
+    assert done.stderr == b'noetl: error: cannot write "record.json": File too large\n'
+    assert not list(tmp_path.glob("record*"))

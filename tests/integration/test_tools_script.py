@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -87,6 +90,32 @@ def test_a_script_that_the_web_does_not_give() -> None:
     assert (late["type"], str(late["message"])[:33]) == ("ConnectionFailed", 'script "late.py" cannot be read: ')
     assert moved["message"] == 'script "moved.py" cannot be read: the server answered 302'
     assert binary == {"type": "ValueError", "message": 'script "bytes.py" is not UTF-8 text'}
+
+
+def test_a_script_that_comes_too_slowly_from_the_web() -> None:
+    """The time is that of the whole answer, not that of each of its bytes."""
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-length", "1000")
+            self.end_headers()
+            with suppress(OSError):
+                while not stopped.wait(0.05):
+                    self.wfile.write(b"#")
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is said."""
+
+    stopped = Event()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        Thread(target=server.serve_forever).start()
+        uri = f"http://127.0.0.1:{server.server_port}/x.py"
+        (outcome,) = run(python({"uri": uri, "source": {"type": "http", "timeout": 0.5}}))
+        stopped.set()
+        server.shutdown()
+    message = f'script "{uri}" cannot be read: no whole answer within 0.5 s'
+    assert error(outcome) == {"type": "ConnectionFailed", "message": message}
 
 
 def test_script_comes_before_the_code_beside_it(tmp_path: Path) -> None:

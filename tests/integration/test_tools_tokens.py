@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -20,7 +22,7 @@ from noetl.errors import UsageError
 from noetl.runtime.credentials import EnvironmentCredentials, MappedCredentials, local_credentials
 from noetl.runtime.embedded import execute
 from noetl.runtime.events import Event
-from noetl.runtime.ports import Credentials, Outcome, ToolCall
+from noetl.runtime.ports import CredentialMissing, Credentials, Outcome, ToolCall
 from noetl.runtime.scope import ExecutionInfo
 from noetl.runtime.system import SystemClock
 from noetl.runtime.tools import ToolBox
@@ -511,12 +513,35 @@ def test_credentials_from_a_server(tmp_path: Path) -> None:
     assert asked[0].path == "/api/v2/credentials/my%20api%2F1"
     assert {seen.headers["authorization"] for seen in asked} == {"Bearer c4n4ry-server"}
     assert len(server.to("api/v2/credentials/my api/1")) == 1
+    assert len(server.to("api/v2/credentials/broken")) == 1  # by who fetches, and not again by who then looks
     assert "NOETL_CREDENTIAL_GONE" in str(error(gone)["message"])
     assert error(broken)["message"] == (
         'credential "broken" cannot be had from the server of credentials: it answered 503'
     )
     assert str(error(odd)["message"]).endswith("its answer is no map with type and fields")
     assert "c4n4ry" not in repr((fine, again, local, gone, broken, odd))
+
+
+def test_a_server_is_asked_for_one_name_while_it_is_slow_with_another() -> None:
+    known = {"type": "bearer", "fields": {"token": TOKEN}}
+    script: Script = {
+        "api/v2/credentials/slow": [{"hang": True}],
+        "api/v2/credentials/quick": [{"json": {**known, "name": "quick"}}],
+    }
+
+    def ask_slow() -> None:
+        with pytest.raises(CredentialMissing):
+            store.get("slow")
+
+    with Probe(script) as server:
+        store = local_credentials(server.url, {})
+        thread = Thread(target=ask_slow)
+        thread.start()
+        while not server.to("api/v2/credentials/slow"):
+            time.sleep(0.01)
+        assert store.get("quick").fields == {"token": TOKEN}
+        assert thread.is_alive()
+    thread.join()
 
 
 def test_a_server_that_is_not_there() -> None:

@@ -253,8 +253,13 @@ def _written_whole(path: str) -> Iterator[TextIO]:
     except OSError as error:
         raise UsageError(f'cannot write "{path}": {error.strerror}') from error
     try:
-        with file:
+        try:
             yield file
+        finally:
+            try:
+                file.close()  # what could not be written before cannot be now, so this tells of it
+            except OSError as error:
+                raise UsageError(f'cannot write "{path}": {error.strerror}') from error
         os.replace(unfinished, path)
     except BaseException:
         os.unlink(unfinished)

@@ -67,6 +67,8 @@ def _loads(text: str) -> Json:
 
 
 def _text(path: str) -> str:
+    if path == "-" and sys.stdin is None:
+        raise UsageError('cannot read the payload "-": there is no standard input')
     try:
         if path == "-":
             return sys.stdin.read()
