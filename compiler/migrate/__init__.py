@@ -6,7 +6,7 @@ what a person has to look at.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from noetl.compiler import source
@@ -47,22 +47,8 @@ class Migrated:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-PASSES: Final = 4
-"""What one pass adds may be something for the next: a step that is missing, then a start that leads to it."""
-
-
 def migrate_source(data: bytes | str, path: str) -> Migrated:
-    """Migrate one playbook, until nothing is left to migrate; never raises on its text."""
-    done = _pass(data, path)
-    for _ in range(PASSES):
-        again = done if done.text is None else _pass(done.text, path)
-        if again.text is None or again.text == done.text:
-            break
-        done = replace(done, text=again.text)
-    return done
-
-
-def _pass(data: bytes | str, path: str) -> Migrated:
+    """Migrate one playbook; never raises on its text. What comes out has nothing left to migrate."""
     parsed = source.parse(data, path)
     errors = [found for found in parsed.diagnostics if found.severity is Severity.ERROR]
     findings = Findings(path)

@@ -97,31 +97,39 @@ def _top(root: Branch, notebook: Notebook) -> None:
 
 
 def _complete(root: Branch, notebook: Notebook) -> None:
-    """Rule 7: a `start`; and a step for each name that a transition leads to, as v1 ended a branch there."""
+    """Rule 7: a step for each name that a transition leads to, as v1 ended a branch there; and a `start`."""
     workflow = root.get("workflow")
     if not isinstance(workflow, Branch) or workflow.is_map:
         return
     steps = maps(workflow)
     names = [name for step in steps if (name := string(step.get("step")))]
-    if names and ir.START not in names:
+    targets = _targets(steps)
+    for name, span in targets:
+        if name not in (*names, ir.START) and "{" not in name:
+            names.append(name)
+            workflow.entries.append(_missing(name, span, workflow, notebook))
+    wanted = names or [name for name, _ in targets if name == ir.START]
+    if wanted and ir.START not in names:
         place = steps[0].entry("step")
         span = place.value.span if place else workflow.span
-        message = f'there is no step "start"; one that leads to {quoted(names[0])} was added'
+        pairs = [pair("step", word(ir.START, span))]
+        message = 'there is no step "start"; one that does nothing was added'
+        if names:
+            message = f'there is no step "start"; one that leads to {quoted(names[0])} was added'
+            pairs.append(pair("next", word(names[0], span)))
         notebook.note(ADDED_STEP, message, span)
-        first = mapping([pair("step", word(ir.START, span)), pair("next", word(names[0], span))], span)
-        workflow.entries.insert(0, item(first))
-        names.append(ir.START)
-    for name, span in _targets(steps):
-        if name in names or "{" in name:
-            continue
-        names.append(name)
-        if name != ir.END:
-            message = f"no step is called {quoted(name)}; one that does nothing was added"
-            hint = "v1 ended the branch there; correct the name or give the step a tool"
-            notebook.note(ADDED_STEP, message, span, hint)
-        made = item(mapping([pair("step", word(name, span))], span))
-        made.above = [""] if any("" in entry.above for entry in workflow.entries) else []
-        workflow.entries.append(made)
+        workflow.entries.insert(0, item(mapping(pairs, span)))
+
+
+def _missing(name: str, span: Span, workflow: Branch, notebook: Notebook) -> Entry:
+    """A step without a tool; of `end` nothing is said."""
+    if name != ir.END:
+        message = f"no step is called {quoted(name)}; one that does nothing was added"
+        hint = "v1 ended the branch there; correct the name or give the step a tool"
+        notebook.note(ADDED_STEP, message, span, hint)
+    made = item(mapping([pair("step", word(name, span))], span))
+    made.above = [""] if any("" in entry.above for entry in workflow.entries) else []
+    return made
 
 
 def _targets(steps: list[Branch]) -> list[tuple[str, Span]]:
