@@ -43,6 +43,11 @@ import json
 import os
 from pathlib import Path
 
+# The processes of tasks are forked from the one that reads this, so none of them has to load noetl.
+import noetl.compiler.frontend
+import noetl.runtime.embedded
+import noetl.runtime.tools.playbook
+
 
 def dag_policy(dag):
     os.environ.update(json.loads((Path(dag.fileloc).parent / "environment.json").read_text("utf-8")))
