@@ -79,7 +79,7 @@ class Budget:
 
     def text(self) -> str:
         """As people read it."""
-        return f"{self.what}: {self.used}" + ("" if self.limit is None else f" of {self.limit}")
+        return f"{self.what}: {self.used}" if self.limit is None else f"{self.what}: {self.used} of {self.limit}"
 
     def to_json(self) -> dict[str, Json]:
         """As programs read it."""
