@@ -20,6 +20,7 @@ from .events import Event, Listener, silent
 from .journal import Checkpoint, ExecutionStart, Journal, Kept, Replied, Replies
 from .packet import Token
 from .ports import Clock, ToolRunner
+from .rebuilding import answer
 from .scope import ExecutionInfo
 
 
@@ -129,10 +130,9 @@ class _Driver:
     async def run(self, replies: Iterable[Replied]) -> None:
         """Give the engine the replies that were kept, then carry out what is open and all that comes after it.
 
-        However it ends, no call is left under way.
+        However it ends, no call is left under way. ExecutionError where a kept reply answers nothing.
         """
-        for kept in replies:
-            self._execution.apply(kept.number, kept.reply)
+        answer(self._execution, replies)
         self._take(self._execution.open_commands())
         try:
             while self._calls or self._waits or self._done:

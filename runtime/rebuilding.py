@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from noetl.compiler import ir
 from noetl.compiler.frontend import compile_source
 from noetl.errors import ExecutionError, UsageError
 
 from .engine import Execution
 from .events import Listener
-from .journal import ExecutionStart, Kept
+from .journal import ExecutionStart, Kept, Replied
 from .scope import ExecutionInfo
 
 
@@ -32,14 +34,19 @@ def rebuilt(kept: Kept, listener: Listener, *, trace: bool = False, cancelled: s
     info = ExecutionInfo(start.execution_id, start.env, records=False, trace=trace)
     execution = Execution(workflow_of(start), info, listener)
     execution.start(start.payload, start.time)
-    for position, replied in enumerate(kept.replies, 1):
+    answer(execution, kept.replies)
+    if cancelled is not None:
+        execution.cancel(cancelled)
+    return execution
+
+
+def answer(execution: Execution, replies: Iterable[Replied]) -> None:
+    """Give a started execution the replies that were kept of it; ExecutionError where one answers nothing."""
+    for position, replied in enumerate(replies, 1):
         try:
             execution.apply(replied.number, replied.reply)
         except ValueError as error:
             raise ExecutionError(
-                f'execution "{start.execution_id}" cannot be made again: reply {position} fits nothing ({error});'
-                " its log is damaged, or of another version of noetl"
+                f'execution "{execution.info.execution_id}" cannot be made again: reply {position} fits nothing'
+                f" ({error}); its log is damaged, or of another version of noetl"
             ) from error
-    if cancelled is not None:
-        execution.cancel(cancelled)
-    return execution

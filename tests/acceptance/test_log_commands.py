@@ -323,8 +323,9 @@ def test_a_reply_that_answers_nothing_is_named(capsys: Streams) -> None:
     noetl(capsys, "run", "routes.yaml", "-q", "--execution-id", "one")
     with sqlite3.connect(".noetl/log.sqlite") as kept:
         kept.execute("UPDATE noetl_reply SET number = 77 WHERE position = 2")
+        kept.execute("UPDATE noetl_execution SET status = NULL, outcome = NULL")
     kept.close()
-    for command in (["why", "start"], ["replay"]):
+    for command in (["why", "start"], ["replay"], ["resume"]):
         code, _, err = noetl(capsys, *command)
         assert code == 1
         assert 'execution "one" cannot be made again: reply 2 fits nothing (no command 77 is open)' in err
