@@ -161,7 +161,7 @@ def _try_statements(parsed: Parsed) -> None:
         _Compiled(parsed)
     except TemplateSyntaxError as error:
         parsed.found.problems.append(ExpressionError(_message(error.message or "syntax error", True), error.lineno))
-    except Exception as error:
+    except Exception as error:  # Jinja's generator and Python's compiler raise what they like about odd syntax
         parsed.found.problems.append(ExpressionError(_reason(error), 0))
 
 
@@ -215,7 +215,7 @@ def _run(source: str, template: bool, scope: Scope) -> object:
     compiled = _compiled(source, template)
     try:
         return compiled.run(scope)
-    except Exception as error:
+    except Exception as error:  # what filters and operators raise depends on the data
         raise TemplateFailed(f'"{_shown(source)}" failed: {_reason(error)}') from error
 
 

@@ -282,5 +282,5 @@ def _strict(parts: Iterable[Folded], run: Callable[..., object], ways: Ways) -> 
         return Open(frozenset(opened))
     try:
         return Known(run(*values))
-    except Exception:
+    except Exception:  # as it would when the template runs, whatever it is
         return Open(RAISES)
