@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from noetl.conformance.adapters.airflow_release import Release
 from noetl.conformance.lowering_mutants import running
+from noetl.targets.airflow.values import Values
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -126,27 +127,33 @@ class _Runner:
 
 
 def _outcome(run: Any) -> Answer:
-    from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
-    from sqlalchemy import select
 
     with create_session() as session:
         tasks = {
             ti.task_id: str(getattr(ti.state, "value", ti.state)) for ti in run.get_task_instances(session=session)
         }
-        value = session.scalar(
-            select(XComModel.value).where(
-                XComModel.dag_id == run.dag_id,
-                XComModel.run_id == run.run_id,
-                XComModel.task_id == "verdict",
-                XComModel.key == "return_value",
-                XComModel.dag_result.is_(True),
-            )
+        text = _left(session, run, "verdict", "return_value")
+        values = Values("verdict", lambda task, key: _left(session, run, task, key))
+        verdict = None if text is None else values.whole(json.loads(text))
+    return {"state": str(getattr(run.state, "value", run.state)), "tasks": tasks, "verdict": verdict}
+
+
+def _left(session: Any, run: Any, task_id: str, key: str) -> str | None:
+    """The text that a task has left under a key."""
+    from airflow.models.xcom import XComModel
+    from sqlalchemy import select
+
+    value = session.scalar(
+        select(XComModel.value).where(
+            XComModel.dag_id == run.dag_id,
+            XComModel.run_id == run.run_id,
+            XComModel.task_id == task_id,
+            XComModel.key == key,
+            XComModel.dag_result.is_(task_id == "verdict"),
         )
-    text = value
-    while isinstance(text, str):
-        text = json.loads(text)
-    return {"state": str(getattr(run.state, "value", run.state)), "tasks": tasks, "verdict": text}
+    )
+    return None if value is None else str(value)
 
 
 @contextmanager
