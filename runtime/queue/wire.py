@@ -37,6 +37,7 @@ def packed(request: ToolCall) -> dict[str, Json]:
         "execution_id": request.execution_id,
         "place": [place.key, place.iteration, place.call, place.attempt, place.sink],
         "timeout": request.timeout,
+        "caller": request.caller,
     }
 
 
@@ -55,6 +56,7 @@ def unpacked(kept: Mapping[str, Json]) -> ToolCall:
         execution_id=str(kept["execution_id"]),
         place=CallPlace(str(key), cast(int, iteration), cast(int, call), cast(int, attempt), str(sink)),
         timeout=float(timeout) if isinstance(timeout, int | float) else None,
+        caller=str(kept["caller"]),
     )
 
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from psycopg_pool import PoolTimeout
+from starlette.exceptions import HTTPException
 
 import noetl
 from noetl.compiler.ir import Json
@@ -68,7 +69,9 @@ def build(settings: ServerSettings, address: str, env: Mapping[str, str]) -> Fas
     app.add_middleware(SizeLimit)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _unfit)
-    app.add_exception_handler(psycopg.Error, _unavailable)
+    app.add_exception_handler(HTTPException, _unread)
+    app.add_exception_handler(psycopg.OperationalError, _unavailable)
+    app.add_exception_handler(psycopg.InterfaceError, _unavailable)
     app.add_exception_handler(PoolTimeout, _unavailable)
     return app
 
@@ -86,6 +89,11 @@ async def _unfit(_: Request, error: Exception) -> Response:
     ]
     told: dict[str, Json] = {"type": "BadRequest", "message": "the request does not fit", "problems": problems}
     return _answer({"error": told}, 422)
+
+
+async def _unread(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _answer({"error": {"type": "BadRequest", "message": str(error.detail)}}, error.status_code)
 
 
 async def _unavailable(_: Request, __: Exception) -> Response:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from noetl.compiler.ir import Json
 from noetl.compiler.jsonable import NotSerializable, to_json
@@ -15,7 +16,16 @@ from .refusals import Refused
 
 ExecutionId: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
 EventId: TypeAlias = Annotated[str, Field(pattern=r"^[!-~]{1,256}$")]
-Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=512)]
+
+
+def _keepable(text: str) -> str:
+    """Text that a database takes."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("a text without NUL and lone surrogates is wanted")
+    return text
+
+
+Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_keepable)]
 _VIEWS = frozenset({"http", "sql", "secret", "plain"})
 
 
@@ -64,6 +74,18 @@ class Post(_Closed):
     """An event with this id is accepted once for its execution."""
     step: Name | None = None
     """Of `step.enter` and `step.exit`."""
+
+
+def start_payload(value: dict[str, Any]) -> dict[str, Json]:
+    """The payload of an execution as it was sent: one that is no JSON value fails the execution that it starts (VAL-1).
+
+    BadPayload where it cannot even be kept.
+    """
+    try:
+        json.dumps(value)
+    except RecursionError as error:
+        raise BadPayload("the payload nests too deep") from error
+    return value
 
 
 def json_map(value: dict[str, Any]) -> dict[str, Json]:

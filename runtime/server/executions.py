@@ -188,6 +188,7 @@ class Executions:
             row.id,
             number,
             row.depth + 1,
+            f"{request.where}/",
             wanted if isinstance(wanted, str) else None,
         )
         own = {"execution_id": row.id, "number": number}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from noetl.compiler.ir import Json
+from noetl.compiler.jsonable import NotSerializable, to_json
 
 from ..journal import Kept
 from ..store.rows import decoded, encoded
@@ -102,7 +103,7 @@ class Looking:
             "ended": row.ended,
             "parent": row.parent,
             "priority": row.priority,
-            "payload": decoded(row.payload),
+            "payload": _shown(row.payload),
             "events": row.events,
         }
         outcome = None if row.outcome is None else decoded(row.outcome)
@@ -181,3 +182,11 @@ class Looking:
         values = {"id": execution_id, "after": after, "limit": limit}
         async with self._database.reading() as connection:
             return await many(connection, "events", values, _Event)
+
+
+def _shown(payload: str) -> Json:
+    """A payload; null where it is no JSON value, and so its execution failed (VAL-1)."""
+    try:
+        return to_json(decoded(payload))
+    except NotSerializable:
+        return None

@@ -11,7 +11,7 @@ from noetl.diagnostics import as_json
 
 from ..store.rows import encoded
 from ..system import RandomIds
-from .bodies import EventId, Execute, ExecutionId, Post, Register, answered, json_map
+from .bodies import EventId, Execute, ExecutionId, Name, Post, Register, answered, json_map, start_payload
 from .refusals import NotFound, Refused
 from .services import Anyone, Here, Services, User
 from .turns import New
@@ -61,7 +61,7 @@ async def playbooks(services: Here, _: User) -> dict[str, Any]:
 
 @router.get("/playbooks/{path:path}")
 async def playbook(
-    path: str, services: Here, _: User, version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
+    path: Name, services: Here, _: User, version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
 ) -> dict[str, Any]:
     """The text of a version, by default the latest."""
     found = await services.catalog.find(path, version)
@@ -77,7 +77,7 @@ async def execute(body: Execute, services: Here, _: User) -> dict[str, Any]:
     else:
         playbook = await services.catalog.find(body.path, body.version)
     env = {**services.env, **body.env}
-    await services.executions.start(New(identity, playbook, json_map(body.payload), env, body.priority))
+    await services.executions.start(New(identity, playbook, start_payload(body.payload), env, body.priority))
     return {"execution_id": identity, "path": playbook.path, "version": playbook.version}
 
 
@@ -138,7 +138,7 @@ async def post_event(body: Post, request: Request, services: Here) -> dict[str, 
 
 async def _begin(body: Post, services: Services) -> bool:
     event_id: EventId = body.event_id or body.name
-    payload = json_map(body.payload)
+    payload = start_payload(body.payload)
     return await services.executions.start_bound(body.execution_id, event_id, payload, dict(services.env))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -36,6 +37,7 @@ class Row:
     parent: str | None
     parent_number: int | None
     depth: int
+    caller: str
     return_step: str | None
     replies: int
     events: int
@@ -93,6 +95,7 @@ class New:
     parent: str | None = None
     parent_number: int | None = None
     depth: int = 0
+    caller: str = ""
     return_step: str | None = None
 
 
@@ -196,7 +199,7 @@ class Turn:
             "priority": self.row.priority,
         }
         if isinstance(command, Invoke):
-            request = command.request
+            request = replace(command.request, caller=self.row.caller)
             told = encoded(packed(request))
             return {**values, "kind": request.kind, "step": request.step, "request": told, "seconds": 0.0}
         return {**values, "kind": WAIT, "step": None, "request": None, "seconds": command.seconds}
@@ -209,7 +212,7 @@ async def begun(connection: Connection, new: New, held: Held) -> Live | None:
         "id": new.execution_id,
         "playbook": new.playbook.id,
         "file": new.playbook.file,
-        "payload": encoded(new.payload),
+        "payload": json.dumps(new.payload),  # NaN and its like, too: they come back as they were (VAL-1)
         "env": encoded(new.env),
         "started": time,
         "priority": new.priority,
@@ -217,6 +220,7 @@ async def begun(connection: Connection, new: New, held: Held) -> Live | None:
         "parent": new.parent,
         "parent_number": new.parent_number,
         "depth": new.depth,
+        "caller": new.caller,
         "return_step": new.return_step,
     }
     if await do(connection, "add_execution", values) == 0:

@@ -95,6 +95,7 @@ class Fleet:
 
     def begin(self, execution_id: str) -> None:
         """Register and start an execution; where the server dies over it, again, as a client would."""
+        body: dict[str, object]
         for path, text in (("child", CHILD), ("killed", PLAYBOOK)):
             body = {"playbook_yaml": HEAD + text, "path": path, "execution_id": execution_id}
             self.insist("/playbooks/register", body)

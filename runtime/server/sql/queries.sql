@@ -35,13 +35,14 @@ FROM noetl.playbook GROUP BY path ORDER BY path
 
 -- add_execution --
 INSERT INTO noetl.execution
-  (id, playbook, file, payload, env, started, priority, root, parent, parent_number, depth, return_step)
+  (id, playbook, file, payload, env, started, priority, root, parent, parent_number, depth, caller,
+   return_step)
 VALUES (%(id)s, %(playbook)s, %(file)s, %(payload)s, %(env)s, %(started)s, %(priority)s, %(root)s, %(parent)s,
-        %(parent_number)s, %(depth)s, %(return_step)s)
+        %(parent_number)s, %(depth)s, %(caller)s, %(return_step)s)
 ON CONFLICT (id) DO NOTHING RETURNING id
 
 -- lock_execution --
-SELECT id, priority, root, parent, parent_number, depth, return_step, replies, events, status
+SELECT id, priority, root, parent, parent_number, depth, caller, return_step, replies, events, status
 FROM noetl.execution WHERE id = %(id)s FOR UPDATE
 
 -- execution --

@@ -31,6 +31,7 @@ CREATE TABLE noetl.execution (
   parent text,
   parent_number bigint,  -- the parent's command that waits for it
   depth integer NOT NULL,
+  caller text NOT NULL,  -- the places of the calls that lead there from the execution at the top
   return_step text,
   replies bigint NOT NULL DEFAULT 0,
   events bigint NOT NULL DEFAULT 0,
