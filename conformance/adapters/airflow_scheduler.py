@@ -135,7 +135,6 @@ class _Batch:
     def _end(self, dag_id: str, run: AirflowRun) -> None:
         self._running.pop(dag_id, None)
         self._done[dag_id] = run
-        self._airflow.remove(dag_id)
 
 
 def run_on_scheduler(airflow: Deployment, cases: Iterable[AirflowCase], time_limit: float = 120.0) -> list[AirflowRun]:

@@ -74,6 +74,8 @@ class Deployment:
         self._client = httpx.Client(base_url=told["api"], timeout=60.0, trust_env=False)
         token = self._client.get("/auth/token").raise_for_status().json()["access_token"]
         self._client.headers["authorization"] = f"Bearer {token}"
+        # The first request to the API of tasks builds it, which takes seconds; no task is to wait for that.
+        self._client.get("/execution/health").raise_for_status()
 
     def _told(self, seconds: float) -> dict[str, str]:
         output = self._output()
@@ -121,10 +123,6 @@ class Deployment:
             (place / name).write_bytes(text.encode())
         (place / "writing").write_bytes(case.content.encode())
         (place / "writing").rename(place / "dag.py")
-
-    def remove(self, dag_id: str) -> None:
-        """Airflow need not look at a DAG file any more."""
-        (self._place(dag_id) / "dag.py").unlink()
 
     def _place(self, dag_id: str) -> Path:
         return self.home / "dags" / dag_id[:200]

@@ -131,6 +131,8 @@ def _environment(home: Path, database: str, port: int, slots: str) -> dict[str, 
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
         "LOGGING__LOGGING_LEVEL": "WARNING",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+        # Tasks wait for an API server on a busy machine longer than 5 s.
+        "WORKERS__EXECUTION_API_TIMEOUT": "60",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
     return {
