@@ -45,6 +45,8 @@ HTTP: Final = Map(
 """A missing attribute falls through to `data`, which may hold anything."""
 KINDS: Final[Mapping[str, Map]] = {"http": HTTP, "postgres": SQL, "duckdb": SQL}
 """The responses of kinds of tools; those of others are not known."""
+_ASKED: Final = re.compile("status|status_code")
+"""What rules ask errors of any kind for (RUL-3); only http has it."""
 _ERROR: Final = frozenset(("type", "message"))
 ERRORS: Final[Mapping[str, Map]] = {
     "http": Map(
@@ -53,9 +55,9 @@ ERRORS: Final[Mapping[str, Map]] = {
     ),
     **dict.fromkeys(
         ("postgres", "duckdb"),
-        Map(_ERROR | {"statement", "sqlstate"}, dict.fromkeys(("type", "message", "statement", "sqlstate"))),
+        Map(_ERROR | {"statement", "sqlstate"}, dict.fromkeys(("type", "message", "statement", "sqlstate")), _ASKED),
     ),
-    "python": Map(_ERROR | {"traceback"}, dict.fromkeys(("type", "message", "traceback"))),
+    "python": Map(_ERROR | {"traceback"}, dict.fromkeys(("type", "message", "traceback")), _ASKED),
 }
 """What failed calls of kinds of tools leave as `error` (TOO-1 to TOO-3); that of others is not known."""
 ROOTS: Final[Mapping[str, Shape]] = {
