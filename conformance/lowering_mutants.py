@@ -105,7 +105,6 @@ _PLAN: Final = (
     _fault("cycle-cut", "CAU-3", "regions:_Cut._part", "region = many or", "region = many and"),
 )
 _LAYOUT: Final = (
-    _fault("nobody-asks-regions", "RUN-6", "airflow.layout:lay_out", "tuple(found.values()) if joins else ()", "()"),
     _fault(
         "only-the-next-join-asks",
         "RUN-6",
