@@ -135,6 +135,8 @@ def test_all_files_with_problems_are_named(tmp_path: Path) -> None:
         ("--target", "runtime", "--cases", "/no/such"),
         ("--target", "runtime", "--budget", "soon"),
         ("--target", "runtime", "--deviations", "/no/such"),
+        ("--target", "runtime", "--tier", "scheduler"),
+        ("--target", "airflow", "--tier", "cloud"),
         ("--target", "exec:"),
         ("--target", "exec:/no/such/program"),
         ("verify",),
