@@ -28,6 +28,7 @@ FEATURES: Final[Mapping[str, str]] = {
     "cycle": "steps that lead back to themselves",
     "loop": "`loop` on a step (section 7)",
     "fan-out": "a `next` in the iterations of a loop: as many tokens as there are items (LOP-4)",
+    "resume": "after a crash no call is made again whose outcome was kept (TOO-10)",
     "rules": "events, rules and data actions (sections 5 and 6)",
     "call-retry": "`call`, `retry` and paging (CALL, RET)",
     "handled-error": "an error that a rule handles (RUL-7)",

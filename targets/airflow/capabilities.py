@@ -7,8 +7,14 @@ from typing import Final
 from noetl.diagnostics import Severity, kind
 from noetl.targets.base import Capability
 
-VERSIONS: Final = ("3.3",)
+VERSIONS: Final = ("3.1", "3.3")
 """The versions of Airflow for which there are files, the newest last."""
+RESUMING: Final = ("3.3",)
+"""Those with a store of task states, in which replies are kept."""
+RESULTS: Final = ("3.3",)
+"""Those in which a task can be the result of a DAG run."""
+TIMETABLES: Final = ("3.3",)
+"""Those whose SDK has timetables; before, they are in Airflow's core."""
 
 PLAYBOOK: Final = kind(
     "NTL507", "unknown-playbook-on-target", Severity.ERROR, "a sub-playbook by a template, of unknown playbooks"
@@ -37,6 +43,20 @@ TABLE: Final[tuple[Capability, ...]] = (
     _emulated("cycle", f"{_REGION} the steps of the cycle"),
     _emulated("loop", "by the runtime inside the step's task; the iterations of a parallel loop side by side"),
     _emulated("fan-out", f"{_REGION} the loop and what comes after it, up to the steps that join the tokens"),
+    Capability(
+        "resume",
+        "emulated",
+        "from 3.3 on: replies are kept in the store of task states; a region, and a step that a profile gives retries, "
+        "goes on where it was",
+        versions=RESUMING,
+    ),
+    Capability(
+        "resume",
+        "emulated",
+        "3.1: there is no such store; a killed region fails, and what a profile gives retries makes its calls "
+        "again, with the same idempotency keys",
+        versions=tuple(version for version in VERSIONS if version not in RESUMING),
+    ),
     _emulated("rules"),
     _emulated("call-retry", "by the runtime inside the step's task; waits hold the task's slot"),
     _native("handled-error", "a green task that follows its edge"),
@@ -62,7 +82,7 @@ TABLE: Final[tuple[Capability, ...]] = (
     ),
     _emulated("plug-in", "by the runtime inside the step's task; the workers need the plug-in, too"),
 )
-"""One row per feature."""
+"""One row per feature, or one for each group of versions."""
 
 UNKNOWN_PLAYBOOKS: Final = Capability(
     "templated-playbook",

@@ -9,6 +9,7 @@ import noetl
 from noetl.compiler import ir
 from noetl.targets.base import Source
 
+from .capabilities import RESULTS, RESUMING, TIMETABLES, VERSIONS
 from .layout import Layout, StepTask, lines
 from .literals import WIDTH, json_literal, quoted, text_literal
 from .params import form_params
@@ -85,25 +86,28 @@ _TAIL: Final = """
     # It waits for everything, but never directly below a branch step, which would skip it.
     verdict = Verdict(task_id="verdict", trigger_rule=TriggerRule.ALL_DONE)
     [task for task in dag.tasks if not isinstance(task, BranchStep | Verdict)] >> verdict
-    dag.add_result(verdict.output)
 """
+_RESULT: Final = "    dag.add_result(verdict.output)\n"
+_TIMETABLE: Final = "\nfrom airflow.timetables.interval import CronDataIntervalTimetable"
 _PARAMS: Final = """
     # What the form shows. Set last, as Airflow copies the params of a DAG into every task that comes after them.
     dag.params.update({params})
 """
 
 
-def emit(source: Source, layout: Layout, settings: Settings | None = None) -> str:
-    """The text of the DAG file; `settings` are what a profile says about the playbook."""
+def emit(source: Source, layout: Layout, settings: Settings | None = None, version: str = VERSIONS[-1]) -> str:
+    """The text of the DAG file for a version of Airflow; `settings` are what a profile says about the playbook."""
     workflow = source.workflow
     regions = [task for task in layout.steps if task.unit.kind == "region"]
     playbooks = _PLAYBOOKS.format(playbooks=_texts(source)) if source.playbooks else ""
-    steps = [_step(task, settings) for task in layout.steps]
+    resumes = version in RESUMING
+    steps = [_step(task, settings, resumes=resumes) for task in layout.steps]
     dag, default_args = dag_arguments(settings), default_arguments(settings)
-    scheduled = ["CronDataIntervalTimetable"] if settings is not None and settings.schedule is not None else []
+    scheduled = settings is not None and settings.schedule is not None
+    timetable = ["CronDataIntervalTimetable"] if scheduled and version in TIMETABLES else []
     head = _HEAD.format(
         imports=imports(settings, [dag, default_args, *steps]),
-        sdk=", ".join(["DAG", *scheduled, "TriggerRule"]),
+        sdk=", ".join(["DAG", *timetable, "TriggerRule"]) + (_TIMETABLE if scheduled and not timetable else ""),
         title=_title(workflow),
         file=_one_line(os.path.basename(source.path)),
         version=noetl.__version__,
@@ -112,7 +116,8 @@ def emit(source: Source, layout: Layout, settings: Settings | None = None) -> st
         playbook=text_literal(source.text),
         playbooks=playbooks,
         source_map=_source_map(layout),
-        rules=(_GATHER if any(task.unit.gathers for task in regions) else "") + (_RESUMES if regions else ""),
+        rules=(_GATHER if any(task.unit.gathers for task in regions) else "")
+        + (_RESUMES if regions and resumes else ""),
         arguments=("    playbooks=PLAYBOOKS,\n" if source.playbooks else "") + playbook_arguments(settings),
         digest=fingerprint(source.text, source.playbooks),
         dag_id=quoted(layout.dag_id),
@@ -131,7 +136,11 @@ def emit(source: Source, layout: Layout, settings: Settings | None = None) -> st
         if task.asks
     ]
     params = form_params(workflow.workload)
-    tail = _TAIL + (_PARAMS.format(params=json_literal(params, 4)) if params else "")
+    tail = (
+        _TAIL
+        + (_RESULT if version in RESULTS else "")
+        + (_PARAMS.format(params=json_literal(params, 4)) if params else "")
+    )
     return head + "\n".join([*steps, *([""] if edges else []), *edges, ""]) + tail
 
 
@@ -166,7 +175,7 @@ def _operator(task: StepTask) -> str:
     return f"{'Branch' if task.unit.chooses else 'Plain'}{'Region' if task.unit.kind == 'region' else 'Step'}"
 
 
-def _step(task: StepTask, settings: Settings | None) -> str:
+def _step(task: StepTask, settings: Settings | None, *, resumes: bool) -> str:
     rule = [f"trigger_rule={'GATHER' if task.unit.gathers else 'JOIN'}"] if task.joins else []
     said = task_arguments(task, settings) if settings is not None else []
     arguments = [f"task_id={quoted(task.task_id)}", "playbook=playbook", *rule, *said]
@@ -179,8 +188,8 @@ def _step(task: StepTask, settings: Settings | None) -> str:
             else "\n".join([head, *(f"        {a}," for a in arguments), "    )"])
         )
     steps = [f"    {quoted(step.name)}: {lines(step)}," for step in task.unit.steps]
-    resumes = [] if region_retries(settings, task) else ["retries=RESUMES"]
-    told = [*(f"{argument}," for argument in [*arguments, *resumes]), "steps={", *steps, "},"]
+    retries = ["retries=RESUMES"] if resumes and not region_retries(settings, task) else []
+    told = [*(f"{argument}," for argument in [*arguments, *retries]), "steps={", *steps, "},"]
     return "\n".join([head, *(f"        {line}" for line in told), "    )"])
 
 

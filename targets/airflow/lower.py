@@ -41,7 +41,7 @@ def compile_playbook(source: Source, options: Options) -> Compiled:
     found += conflicts(layout, settings, source.path) if settings is not None else ()
     if found:
         raise UnsupportedByTarget(in_order(found))
-    content = emit(source, layout, settings)
+    content = emit(source, layout, settings, version)
     told = partial(explain, source, layout, content)
     return Compiled(layout.dag_id, f"{layout.dag_id}.py", content, told, partial(requirements, source, NAME))
 

@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import NAMESPACE_URL, uuid5
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import BaseOperator, BranchMixIn, TriggerRule
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk import BaseOperator, TriggerRule
 
 from noetl.errors import InternalError
 
@@ -33,6 +32,7 @@ from .connections import from_connection
 from .names import edge_label, edge_task_id
 from .playbook import Playbook
 from .values import Values
+from .versions import AirflowFailException, AirflowNotFoundException, AirflowSkipException, BranchMixIn
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -161,7 +161,7 @@ class Step(BaseOperator):
 
     def _checkpoint(self, context: Context, given: Iterable[Json]) -> Checkpoints | None:
         """What keeps the replies to the runs; nothing where the task is not tried again."""
-        return Checkpoints(context["task_state_store"], given) if self.retries else None
+        return _kept_in(context, given) if self.retries else None
 
     async def _run(
         self,
@@ -254,8 +254,8 @@ class Region(Step):
         self.steps = tuple(steps)
         self.doc_md = "\n".join(playbook.lines(name, *lines) for name, lines in steps.items())
 
-    def _checkpoint(self, context: Context, given: Iterable[Json]) -> Checkpoints:
-        return Checkpoints(context["task_state_store"], given)
+    def _checkpoint(self, context: Context, given: Iterable[Json]) -> Checkpoints | None:
+        return _kept_in(context, given)
 
     def _states_needed(self, context: Context) -> Mapping[str, str]:
         return _states(context) if _gathers(self) else super()._states_needed(context)
@@ -374,7 +374,6 @@ class StoredCredentials:
     def get(self, name: str) -> Credential:
         """The connection whose id is `name`; CredentialMissing if there is none."""
         from airflow.sdk import Connection
-        from airflow.sdk.exceptions import AirflowNotFoundException
 
         from noetl.runtime.credentials import missing
         from noetl.runtime.ports import Credential
@@ -443,6 +442,12 @@ def _states(context: Context) -> dict[str, str]:
 
 def _left(context: Context, task_id: str) -> xcom.Left | None:
     return xcom.unpack(context["ti"].xcom_pull(task_ids=task_id, key=KEY))
+
+
+def _kept_in(context: Context, given: Iterable[Json]) -> Checkpoints | None:
+    """A checkpoint, where this version of Airflow has a store of task states (from 3.3 on)."""
+    store = context.get("task_state_store")
+    return None if store is None else Checkpoints(store, given)
 
 
 def _values(context: Context) -> Values:

@@ -77,8 +77,8 @@ def workflow(text: str = PLAYBOOK) -> ir.Workflow:
     return found
 
 
-def emitted(profile: str | None, text: str = PLAYBOOK) -> str:
-    options = Options(profile=None if profile is None else read(profile).profile)
+def emitted(profile: str | None, text: str = PLAYBOOK, version: str | None = None) -> str:
+    options = Options(version=version, profile=None if profile is None else read(profile).profile)
     return TARGET.compile(Source("p.yaml", text, workflow(text)), options).content
 
 
@@ -215,6 +215,19 @@ def test_ruff_has_nothing_to_say_of_the_file(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "ruff", "check", *options, str(file)]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
+
+
+def test_a_version_gets_what_it_has() -> None:
+    old, new = (emitted(FULL, version=version) for version in ("3.1", "3.3"))
+    assert "from airflow.timetables.interval import CronDataIntervalTimetable\n" in old
+    assert "from airflow.sdk import DAG, TriggerRule\n" in old
+    assert "from airflow.sdk import DAG, CronDataIntervalTimetable, TriggerRule\n" in new
+    assert ["add_result" in content for content in (old, new)] == [False, True]
+    bare = [emitted(None, version=version) for version in ("3.1", "3.3")]
+    assert ["RESUMES" in content for content in bare] == [False, True]
+    assert bare[1] == emitted(None)
+    for content in (old, bare[0]):
+        ast.parse(content)
 
 
 def test_a_profile_that_says_nothing_changes_nothing() -> None:

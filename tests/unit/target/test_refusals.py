@@ -122,8 +122,9 @@ def test_rows_of_a_version() -> None:
 
 
 def test_the_table_has_a_row_for_every_feature() -> None:
-    rows = [row.feature for row in TARGET.capabilities()]
-    assert sorted(rows) == sorted(FEATURES)
+    for version in TARGET.versions:
+        rows = [row.feature for row in rows_of(TARGET.capabilities(), version)]
+        assert sorted(rows) == sorted(FEATURES)
     assert all(set(row.versions) <= set(TARGET.versions) for row in TARGET.capabilities())
 
 
