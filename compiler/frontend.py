@@ -47,13 +47,13 @@ def compile_source(data: bytes | str, path: str, *, check: bool = True, everythi
     Without `check` only its structure is looked at, as where it was checked before. `everything` adds the checks that
     are off by default.
     """
-    with _without_collection():
+    with without_collection():
         return _compile(source.parse(data, path), path, check, everything)
 
 
 def compile_parsed(parsed: source.Parsed, path: str) -> Compilation:
     """As `compile_source`, with the checks that are on by default, of a text that was parsed before."""
-    with _without_collection():
+    with without_collection():
         return _compile(parsed, path, True, False)
 
 
@@ -81,7 +81,7 @@ def _compile(parsed: source.Parsed, path: str, check: bool, everything: bool) ->
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
+def without_collection() -> Iterator[None]:
     """Nearly all that a compilation makes stays, so collecting garbage meanwhile only makes long playbooks slower."""
     collecting = gc.isenabled()
     gc.disable()

@@ -102,6 +102,9 @@ class Remembering:
         known = self.known.get(source.path)
         if known is not None and known[0] == asked:
             return known[1]
-        made = self.target.compile(source, self.options)
+        from noetl.compiler.frontend import without_collection
+
+        with without_collection():
+            made = self.target.compile(source, self.options)
         self.known[source.path] = asked, made
         return made
