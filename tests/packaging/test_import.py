@@ -79,3 +79,9 @@ def test_lint_command_loads_no_engine_and_no_network(tmp_path: Path) -> None:
     modules = loaded("from noetl.cli import main\nassert main(['lint', sys.argv[1]]) == 0", str(playbook))
     assert "typer" in modules
     assert not modules & {"airflow", "duckdb", "fastapi", "hera", "httpx", "hypothesis", "psycopg", "rich"}
+
+
+def test_a_worker_loads_no_server() -> None:
+    modules = loaded("import noetl.runtime.worker.worker, noetl.runtime.worker.boxes, noetl.runtime.worker.settings")
+    assert "psycopg" in modules
+    assert not modules & {"fastapi", "starlette", "uvicorn"}

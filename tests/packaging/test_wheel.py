@@ -28,11 +28,14 @@ NEEDS_EXTRA = (
     "noetl.conformance.",
     "noetl.targets.airflow.operators",
     "noetl.cli.lsp.",
+    "noetl.runtime.queue.claims",
+    "noetl.runtime.server.",
     "noetl.runtime.tools.sql.duckdb_",
+    "noetl.runtime.worker.",
     "noetl.runtime.tools.sql.postgres_",
 )
 """Modules that only an extra makes importable: the suite (development tools), what runs inside Airflow, the language
-server, and the kinds of SQL, which are imported at their first call."""
+server, server and workers, and the kinds of SQL, which are imported at their first call."""
 
 
 @cache
