@@ -48,9 +48,9 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     data = tmp_path_factory.mktemp("postgres") / "data"
     with (tmp_path_factory.getbasetemp().parent / "postgres.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # as root it makes a user, and two at a time would meet
-        server = get_server(data, cleanup_mode="stop", start=False)
         for left in (2, 1, 0):
             try:
+                server = get_server(data, cleanup_mode="stop", start=False)
                 server.start()
                 break
             except (subprocess.SubprocessError, AssertionError):  # not there within its ten seconds: a busy machine

@@ -43,12 +43,13 @@ class EmbeddedPostgres:
                 "install noetl[server], or name one with NOETL_DATABASE"
             ) from None
         data.mkdir(parents=True, exist_ok=True)
-        process = get_server(data / "postgres", cleanup_mode=None, start=False)
         for left in reversed(range(_TRIES)):
             try:
+                process = get_server(data / "postgres", cleanup_mode=None, start=False)
                 process.start()
                 break
-            except (subprocess.SubprocessError, AssertionError, OSError) as error:  # a busy machine takes its time
+            except (subprocess.SubprocessError, AssertionError, OSError) as error:
+                # A busy machine takes its time; and of two servers that make the user of the system, one fails.
                 if not left:
                     raise UsageError(f'the PostgreSQL in "{data}" does not start: {error}') from error
         address = process.get_uri()
