@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-ROUNDS: Final = 10
+ROUNDS: Final = 40
 """From so many seeds examples are drawn until each kind of them has come up: what a seed draws is chance."""
 T = TypeVar("T")
 
