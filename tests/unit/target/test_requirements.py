@@ -5,7 +5,7 @@ from __future__ import annotations
 import noetl
 from noetl.compiler.frontend import compile_source
 from noetl.targets.base import Source
-from noetl.targets.requirements import requirements
+from noetl.targets.requirements import requirements, united
 
 HEAD = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: n}\n"
 MAIN = (
@@ -56,3 +56,36 @@ def test_what_a_child_needs_is_needed() -> None:
     made = requirements(source({"child.yaml": CHILD}), "airflow")
     assert made.packages == (f"noetl[airflow,duckdb,postgres,s3]=={noetl.__version__}",)
     assert "kind duckdb\nkind http\n" in made.shown()
+
+
+def test_modules_scripts_and_names_of_the_environment() -> None:
+    text = (
+        HEAD
+        + """\
+workflow:
+  - step: start
+    args: {zone: "{{ env.TZ }}"}
+    tool:
+      kind: python
+      code: "import json, pandas.io\\nfrom numpy import array\\nfrom . import own"
+    case:
+      - when: "{{ event.name == 'call.done' }}"
+        then: {call: {auth: later}}
+    next: [a]
+  - step: a
+    tool: {kind: python, script: {uri: "{{ workload.place }}/x.py", source: {type: file}}}
+"""
+    )
+    found = compile_source(text, "m.yaml")
+    assert found.workflow is not None
+    made = requirements(Source("m.yaml", text, found.workflow), "airflow")
+    assert (made.modules, made.environment) == (("numpy", "pandas"), ("TZ",))
+    assert (made.scripts, made.credentials) == (("{{ workload.place }}/x.py",), ("later",))
+    both = united([made, requirements(source({}), "airflow")])
+    assert both.kinds == ("http", "postgres", "python")
+    assert both.shown().splitlines()[-3:] == [
+        "script s3://x/y.py",
+        "script {{ workload.place }}/x.py",
+        "environment TZ",
+    ]
+    assert both.to_json()["modules"] == ["numpy", "pandas"]
