@@ -67,7 +67,8 @@ def _text(source: Source, layout: Layout, steps: list[StepStory], budgets: tuple
         "    one task below all edges and all plain steps, trigger rule all_done: the status and the outcome",
     ]
     native = sum(story.native for story in kept)
-    told += ["", f"native: {native} of {_count(len(kept), 'step')}", *(b.text() for b in budgets if b.limit is not None)]
+    told += ["", f"native: {native} of {_count(len(kept), 'step')}"]
+    told += [budget.text() for budget in budgets if budget.limit is not None]
     return "\n".join(told)
 
 
