@@ -181,9 +181,9 @@ def test_all_of_it_for_programs(folder: Path, capsys: pytest.CaptureFixture[str]
     assert shown.err == ""
     told = json.loads(shown.out)
     assert [(one["playbook"], one["state"]) for one in told["playbooks"]] == [
-        ("flows/a.yaml", "written"),
-        ("flows/c.yaml", "written"),
-        ("flows/etl/b.yml", "written"),
+        ("flows/a.yaml", "held"),
+        ("flows/c.yaml", "held"),
+        ("flows/etl/b.yml", "held"),
         ("flows/broken.yaml", "refused"),
     ]
     assert [found["code"] for found in told["diagnostics"]] == ["NTL203"]
@@ -203,7 +203,7 @@ def test_all_of_it_for_programs(folder: Path, capsys: pytest.CaptureFixture[str]
     assert {"what": "copies of a step", "used": 1, "limit": 16} in made["explanation"]["budgets"]
     assert made["requirements"]["kinds"] == ["python"]
     assert compile_("flows", "-o", "dags", "--check", "--format", "json") == 1
-    assert [one["state"] for one in json.loads(capsys.readouterr().out)["playbooks"]] == [*["current"] * 3, "refused"]
+    assert [one["state"] for one in json.loads(capsys.readouterr().out)["playbooks"]] == [*["missing"] * 3, "refused"]
 
 
 @pytest.mark.parametrize(

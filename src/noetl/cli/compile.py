@@ -95,9 +95,9 @@ def command(
 
     For airflow, each playbook becomes one DAG file, <dag id>.py in the current folder unless -o says where; the id
     comes from metadata.path, else metadata.name. A folder is searched for *.yaml and *.yml files that hold `kind:
-    Playbook`, and the files go into folders of the same names. A playbook that is refused gets no file, the others do,
-    and the exit code is 1. What --explain and --requirements tell goes to standard output, or to standard error with
-    -o -. A file that is current is not touched.
+    Playbook`, and the files go into folders of the same names. If a playbook is refused, nothing is written, or with
+    --watch nothing of it, and the exit code is 1. What --explain and --requirements tell goes to standard output, or
+    to standard error with -o -. A file that is current is not touched.
 
     The result holds the playbooks that a playbook runs, looked for in the folders of --playbooks, then in its own.
     Where a path is a template, --playbooks is needed, and the result holds every playbook of all these folders.
@@ -129,7 +129,8 @@ def command(
     _check_usage(paths, output, check=check, prune=prune, watch=watch)
     folders = _folders(playbooks or [])
     wanted = Wanted(explain, requirements, format == "json", check, output == "-")
-    session = Session(Orders(tuple(paths), output, check, prune, said), Reader(folders), Remembering(compiler, options))
+    orders = Orders(tuple(paths), output, check, prune, said, watch)
+    session = Session(orders, Reader(folders), Remembering(compiler, options))
     if watch:
         from .compiling.watching import watch as watch_playbooks
 

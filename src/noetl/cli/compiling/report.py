@@ -18,6 +18,7 @@ from .session import Made, Pass
 
 _TOLD: Final = {
     "written": "wrote {}",
+    "held": "not written, as not all playbooks compile: {}",
     "removed": "removed {}, which no playbook makes",
     "edited": "left {}, which no playbook makes and somebody has edited",
 }
@@ -86,8 +87,8 @@ def summary(done: Pass) -> str:
     counted = Counter[str](one.state for one in done.made)
     counted["refused"] = len(done.refused)
     counted.update(state for _, state in done.orphans)
-    words = {"orphan": "made by no playbook", "edited": "edited and left"}
-    order = ("written", "current", "stale", "missing", "refused", "removed", "orphan", "edited")
+    words = {"held": "not written", "orphan": "made by no playbook", "edited": "edited and left"}
+    order = ("written", "held", "current", "stale", "missing", "refused", "removed", "orphan", "edited")
     told = [f"{counted[state]} {words.get(state, state)}" for state in order if counted[state]]
     return f"{len(done.playbooks)} playbooks: {', '.join(told)}"
 

@@ -22,8 +22,8 @@ from .progress import progress
 if TYPE_CHECKING:
     from noetl.targets.profile import Read as ReadProfile
 
-State: TypeAlias = Literal["written", "current", "stale", "missing", "printed"]
-"""What became of a file, or of one that is only checked: what it is."""
+State: TypeAlias = Literal["written", "current", "stale", "missing", "printed", "held"]
+"""What became of a file, or of one that is only checked: what it is. `held` back is one beside a refused playbook."""
 Orphan: TypeAlias = Literal["removed", "orphan", "edited"]
 """What became of a file that no playbook makes: `edited` is one that noetl wrote and somebody changed, which stays."""
 
@@ -37,6 +37,7 @@ class Orders:
     check: bool
     prune: bool
     profile: ReadProfile | None = None
+    watch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Session:
         self._output: Final = Output(orders.output, self._from_folders)
 
     def run(self) -> Pass:
-        """Compile all playbooks. Those that are refused are not written, the others are.
+        """Compile all playbooks. If one is refused nothing is written; while they are watched, the others are.
 
         UsageError if a file cannot be read or written, or would take the place of one that noetl did not write.
         """
@@ -105,8 +106,9 @@ class Session:
             batch.done.clear()
         places = [self._output.place(folders[source.path], made.file) for source, made in batch.done]
         self._check_places(places, [one.path for one in given])
+        held = len(batch.done) < len(given) and not (self._orders.watch or self._orders.check)
         for (source, made), place in zip(batch.done, places, strict=True):
-            done.made.append(Made(source, made, place, self._put(made, place)))
+            done.made.append(Made(source, made, place, self._put(made, place, held=held)))
         if self._from_folders and self._output.folder is not None and not done.refused:
             done.orphans = list(self._orphans(self._output.folder, done.made))
         return done
@@ -143,7 +145,7 @@ class Session:
             if self._output.folder is not None and not self._orders.check and _author(place) == "other":
                 raise UsageError(f'"{place}" is there, and noetl did not write it; nothing is written')
 
-    def _put(self, made: Compiled, place: Path) -> State:
+    def _put(self, made: Compiled, place: Path, *, held: bool) -> State:
         """Write a file that is not there as it should be; where files are only checked, say what it is."""
         text = seal.sealed(made.content)
         if self._output.stream:
@@ -152,6 +154,8 @@ class Session:
         state = _state(place, text)
         if self._orders.check or state == "current":
             return state
+        if held:
+            return "held"
         try:
             write(place, text)
         except OSError as error:
