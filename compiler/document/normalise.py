@@ -119,16 +119,20 @@ class _Normaliser:
         return self._spell.tool(v1.v2_tool(tool, label, self._findings), f'"tool" of {label}')
 
     def _nested(self, owner: Map, key: Scalar, tool: Scalar, own: frozenset[str], label: str) -> Map:
-        """`tool: <kind>` with the fields beside it, as a tool that holds them."""
-        fields = [(k, v) for k, v in owner.entries if k.text not in own]
+        """`tool: <kind>` with the fields beside it, as a tool that holds them.
+
+        Where these come last they are indented as one block. An `assert` among them moves along, as it means the same
+        at both levels.
+        """
         keys = [k for k, _ in owner.entries]
         before, after = keys[: keys.index(key)], keys[keys.index(key) + 1 :]
-        # `assert` means the same at both levels, so it may move along with the fields.
         last = all(k.text not in own or k.text == "assert" for k in after) and all(k.text in own for k in before)
+        moved = after if last else [k for k in keys if k.text not in own]
+        fields = [(k, v) for k, v in owner.entries if any(k is one for one in moved)]
         fix = edits.nested_tool(self._text, owner, key, tool, last=last)
         self._spell.note(quoted(f"tool: {tool.text}"), quoted(f"tool: {{kind: {tool.text}}}"), label, tool.span, fix)
         nested = Map([(named("kind", tool), tool), *fields], tool.span)
-        kept = [(k, nested if k is key else v) for k, v in owner.entries if k.text in own]
+        kept = [(k, nested if k is key else v) for k, v in owner.entries if not any(k is one for one in moved)]
         return Map(kept, owner.span)
 
     def _sink(self, sink: Map, label: str) -> Map:

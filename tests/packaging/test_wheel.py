@@ -27,6 +27,7 @@ FOLDERS = ("compiler", "runtime", "targets", "schema", "conformance")
 NEEDS_EXTRA = (
     "noetl.conformance.",
     "noetl.targets.airflow.operators",
+    "noetl.targets.airflow.versions",
     "noetl.cli.lsp.",
     "noetl.runtime.queue.claims",
     "noetl.runtime.server.",

@@ -34,6 +34,14 @@ def test_playbooks_of_people() -> None:
         assert check_mended(text.encode()) is not None
 
 
+def test_an_assert_beside_a_tool_goes_into_it_as_the_fix_writes_it() -> None:
+    task = "{name: t, tool: python, assert: {expects: [a]}, code: result = a}"
+    block = "\n".join(["- name: t", "  tool: python", "  assert: {expects: [a]}", "  code: result = a"])
+    head = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: x}\nworkflow: [{step: start}]\nworkbook:"
+    for text in (f"{head} [{task}]\n", f"{head}\n{block}\n"):
+        check_mended(text.encode())
+
+
 def test_a_comment_suppresses_exactly_the_finding() -> None:
     for text in samples():
         lines = text.split("\n")
