@@ -146,7 +146,7 @@ def _mend_rules(step: Document, *, is_start: bool) -> None:
         last = None if failing else _last_page(rule, event, condition)
         if last is not None:
             kept.append((event, False, last))
-    routed = "loop" not in step and any(leaves for event, leaves, _ in kept if event == "call.done")
+    routed = "loop" not in step and any(leaves for event, leaves, _ in kept if event in ("step.enter", "call.done"))
     left: list[Json] = [rule for event, leaves, rule in kept if not (routed and leaves and event == "step.exit")]
     step.pop("case", None)
     if left:
