@@ -47,14 +47,20 @@ def check_mended(data: bytes) -> str | None:
         return None
     check_edits(text, fixable(before))
     check_each(before, text)
-    after, analysis, fixed = mend(before, look, fixable)
+    applied: set[str] = set()
+
+    def noted(found: Analysis) -> list[Diagnostic]:
+        chosen = fixable(found)
+        applied.update(one.code for one in chosen)
+        return chosen
+
+    after, analysis, fixed = mend(before, look, noted)
     assert (fixed > 0) == (after != text)
     again, _, more = mend(analysis, look, fixable)
     assert (again, more) == (after, 0)
     parsed, mended = source.parse(text, FILE), source.parse(after, FILE)
     if parsed.root is not None:
         assert mended.root is not None
-    applied = {one.code for one in fixable(before)}
     if before.whole:
         assert analysis.whole
         if applied == {"NTL130"}:
