@@ -100,7 +100,7 @@ class Pool:
                     found.put((first, worker.run(cases[first : first + CHUNK], time_limit)))
             except IndexError:
                 return  # another one took the last
-            except Exception as error:
+            except Exception as error:  # raised where the results are taken: a thread would lose it
                 found.put(error)
 
         for worker in self._workers[: len(left)]:

@@ -121,7 +121,7 @@ class _Runner:
         try:
             with _environment(case["env"]):
                 run = dag.test(run_conf=dict(case["conf"]))
-        except Exception:
+        except Exception:  # whatever Airflow or the DAG raises is what is observed
             return {"state": None, "tasks": {}, "verdict": None, "problem": traceback.format_exc()}
         return {"problem": None, **_outcome(run)}
 

@@ -55,7 +55,7 @@ class Deployment:
         )
         try:
             self._connect(self._told(START))
-        except BaseException:
+        except BaseException:  # an interrupt, too, must leave no process behind
             self._stop()
             raise
         return self

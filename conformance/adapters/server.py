@@ -82,7 +82,7 @@ class Server:
         self._log = (self._folder / "log.txt").open("wb")
         try:
             self._start()
-        except BaseException:
+        except BaseException:  # an interrupt, too, must leave no process behind
             self.__exit__()
             raise
         return self
@@ -184,7 +184,7 @@ class Server:
 
     def _ask(self, method: str, path: str, body: object = None) -> httpx.Response:
         assert self._client is not None
-        return self._client.request(method, path, **({} if body is None else {"json": body}))  # type: ignore[arg-type]
+        return self._client.request(method, path, json=body)
 
 
 class _Cancelling:

@@ -207,7 +207,7 @@ class Executions:
                     faults.point("server.locked")
                     yield turn
                     faults.point("server.written")
-            except BaseException:
+            except BaseException:  # cancelled, too: what was applied in memory is not in the database
                 self._held.drop(execution_id)
                 raise
             faults.point("server.committed")

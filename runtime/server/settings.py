@@ -6,12 +6,13 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from noetl.errors import UsageError
 
 from ..queue.address import DATA
+from ..queue.settings import settings_of
 from .tokens import Token, parsed
 
 LOOPBACK: Final = "127.0.0.1"
@@ -54,11 +55,7 @@ class ServerSettings(BaseSettings):
 
 def read_settings(**given: object) -> ServerSettings:
     """The settings; what is given wins where it is not None. UsageError that names what does not fit."""
-    try:
-        settings = ServerSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, p['loc'])).upper()}: {p['msg']}" for p in error.errors())
-        raise UsageError(f"the settings of the server do not fit: {told}") from error
+    settings = settings_of(ServerSettings, "server", given)
     if not settings.tokens() and not _is_loopback(settings.host):
         raise UsageError(
             f'without tokens the server listens on this machine only, not on "{settings.host}": '

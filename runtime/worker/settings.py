@@ -7,10 +7,10 @@ import socket
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from noetl.errors import UsageError
+from ..queue.settings import settings_of
 
 
 class WorkerSettings(BaseSettings):
@@ -57,8 +57,4 @@ class WorkerSettings(BaseSettings):
 
 def read_settings(**given: object) -> WorkerSettings:
     """The settings; what is given wins where it is not None. UsageError that names what does not fit."""
-    try:
-        return WorkerSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, p['loc'])).upper()}: {p['msg']}" for p in error.errors())
-        raise UsageError(f"the settings of the worker do not fit: {told}") from error
+    return settings_of(WorkerSettings, "worker", given)
