@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pty
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from noetl.cli import main
 from noetl.cli.compiling.seal import author
+from noetl.cli.compiling.session import Pass, Session
 
 NOETL = str(Path(sys.executable).with_name("noetl"))
 ROOT = Path(__file__).parents[2]
@@ -255,6 +259,40 @@ def test_watch_compiles_what_changes_until_ctrl_c(folder: Path) -> None:
         assert started.communicate(timeout=60)[1].splitlines()[-1] == "stopped"
         assert started.returncode == 0
     assert files() == ["a.py"]
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        (lambda: Path("flows/etl/b.yml").unlink(), ["a.py"]),
+        (lambda: put("flows/c.yaml", TEXT % ("c", "end")), ["a.py", "c.py", "etl/etl.b.py"]),
+        (lambda: put("flows/a.yaml", TEXT % ("other", "end")), ["etl/etl.b.py", "other.py"]),
+    ],
+    ids=["gone", "new", "edited"],
+)
+def test_watch_misses_no_change_that_is_made_while_it_compiles(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[], None], left: list[str]
+) -> None:
+    run, sleep = Session.run, time.sleep
+    passes, sleeps = itertools.count(1), itertools.count(1)
+
+    def disturbed(self: Session) -> Pass:
+        done = run(self)
+        if next(passes) == 2:
+            change()
+        return done
+
+    def bounded(seconds: float) -> None:
+        if (number := next(sleeps)) == 3:
+            put("flows/a.yaml", TEXT % ("a", "end, end"))
+        elif number > 40:
+            raise KeyboardInterrupt
+        sleep(seconds / 10)
+
+    monkeypatch.setattr(Session, "run", disturbed)
+    monkeypatch.setattr(time, "sleep", bounded)
+    assert compile_("flows", "-o", "dags", "--prune", "--watch") == 0
+    assert files() == left
 
 
 @pytest.mark.parametrize(("many", "bar"), [(25, True), (3, False)])

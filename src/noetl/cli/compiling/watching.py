@@ -39,8 +39,11 @@ def _watch(session: Session, wanted: Wanted, paths: Sequence[str], folders: Sequ
     tell(done, wanted)
     print(f"watching {_count(len(done.playbooks))}; Ctrl-C ends it", file=sys.stderr, flush=True)
     while True:
-        places = _places(done, paths, folders)
-        seen = {file: seen.get(file, mark) for file, mark in stamp(places).items()}
+        # What changed, came or went while a pass was made must differ from what is seen: only places that are
+        # new to the watch are looked at afterwards.
+        further = [place for place in _looked(done) if place not in places]
+        places += further
+        seen = {**stamp(further), **seen}
         seen = changed(seen, places)
         done = _again(session, wanted, done)
 
@@ -71,10 +74,9 @@ def _again(session: Session, wanted: Wanted, before: Pass) -> Pass:
     return done
 
 
-def _places(done: Pass, paths: Sequence[str], folders: Sequence[Path]) -> list[str]:
-    """Where a change may change a file: what was named, and the folders in which sub-playbooks are looked for."""
-    looked = {str(Path(one.source.path).parent) for one in done.made if runs_others(one.source)}
-    return [*dict.fromkeys([*paths, *map(str, folders), *sorted(looked)])]
+def _looked(done: Pass) -> list[str]:
+    """The folders in which a pass has looked for sub-playbooks: a change there may change a file."""
+    return sorted({str(Path(one.source.path).parent) for one in done.made if runs_others(one.source)})
 
 
 def stamp(paths: Sequence[str]) -> Stamp:
