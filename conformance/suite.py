@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -17,6 +18,8 @@ DISTILLED: Final = Path(__file__).parent / "distilled.txt"
 """Few cases that see every fault of engine and lowering, once or three times; made by `scripts/distil.py`.
 
 A line has the fold of a case, its id, and the faults for which it is kept."""
+TIMES: Final = 3
+"""By so many distilled cases each fault is to be seen."""
 Level: TypeAlias = Literal["smoke", "standard", "deep"]
 Placed: TypeAlias = tuple[Path, Case]
 """A case and its file."""
@@ -59,6 +62,28 @@ def killers() -> dict[str, list[str]]:
         for fault in faults:
             found.setdefault(fault, []).append(name)
     return found
+
+
+def first_fold(seen: Mapping[str, Sequence[str]]) -> list[str]:
+    """Few of the cases that see each fault: together they see every one that is seen."""
+    found: list[str] = []
+    left = {fault: set(names) for fault, names in seen.items() if names}
+    while left:
+        counts = Counter(name for names in left.values() for name in names)
+        best = min(counts, key=lambda name: (-counts[name], name))
+        found.append(best)
+        left = {fault: names for fault, names in left.items() if best not in names}
+    return sorted(found)
+
+
+def lines_of(seen: Mapping[str, Sequence[str]]) -> str:
+    """The text of `DISTILLED` for the cases that see each fault."""
+    first = set(first_fold(seen))
+    every: dict[str, list[str]] = {}
+    for fault in sorted(seen):
+        for name in seen[fault]:
+            every.setdefault(name, []).append(fault)
+    return "".join(f"{1 if name in first else TIMES} {name} {' '.join(every[name])}\n" for name in sorted(every))
 
 
 def _distilled() -> list[list[str]]:
