@@ -1,0 +1,1 @@
+"""Argo Workflows: one file of manifests per playbook, and the program that runs in its pods."""
