@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import selectors
 import socket
 import ssl
@@ -33,7 +34,10 @@ from noetl.compiler.ir import Json
 
 SEEN_LABEL: Final = "-/requests"
 BODILESS: Final = frozenset({204, 304})
+HELD: Final = 10.0
+"""Seconds for which a reply waits for another request that does not come."""
 Query: TypeAlias = "dict[str, str | list[str]]"
+_PLACE: Final = re.compile(r".+#[1-9][0-9]*")
 
 
 @dataclass(slots=True)
@@ -85,7 +89,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer. `delay` is in seconds; `hang` never answers; `reset` breaks the connection off."""
+    """One answer. `delay` is in seconds; `hang` never answers; `reset` breaks the connection off.
+
+    `until` names a request as `label#n`: the answer is given when that has arrived, at the latest after `HELD`.
+    """
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -93,18 +100,22 @@ class Reply:
     delay: float = 0.0
     hang: bool = False
     reset: bool = False
+    until: str | None = None
 
     @classmethod
     def of(cls, entry: Mapping[str, object]) -> Reply:
-        """From an entry of a case: `status, json, text, headers, delay, hang, reset`; ValueError for anything else."""
-        known = {"status", "json", "text", "headers", "delay", "hang", "reset"}
+        """From an entry of a case: `status, json, text, headers, delay, until, hang, reset`; ValueError for else."""
+        known = {"status", "json", "text", "headers", "delay", "until", "hang", "reset"}
         if unknown := sorted(set(entry) - known):
             raise ValueError(f"a probe reply has {', '.join(sorted(known))}; not {', '.join(unknown)}")
         if "json" in entry and "text" in entry:
             raise ValueError("a probe reply has json or text, not both")
         given, status, delay = entry.get("headers", {}), entry.get("status", 200), entry.get("delay", 0)
+        until = entry.get("until")
         if not isinstance(given, Mapping) or not isinstance(status, int) or not isinstance(delay, int | float):
             raise ValueError(f"a probe reply with a wrong type: {entry}")
+        if not (until is None or (isinstance(until, str) and _PLACE.fullmatch(until))):
+            raise ValueError(f'"until" of a probe reply is a request as label#n, not {until!r}')
         headers = {str(name).lower(): str(value) for name, value in given.items()}
         body = b""
         if "json" in entry:
@@ -113,7 +124,8 @@ class Reply:
         elif "text" in entry:
             body = str(entry["text"]).encode()
             headers.setdefault("content-type", "text/plain; charset=utf-8")
-        return cls(status, headers, body, float(delay), entry.get("hang") is True, entry.get("reset") is True)
+        hang, reset = entry.get("hang") is True, entry.get("reset") is True
+        return cls(status, headers, body, float(delay), hang, reset, until)
 
 
 Answer: TypeAlias = "Callable[[Seen], Reply | Mapping[str, object]]"
@@ -142,6 +154,7 @@ class Probe:
         self._counts: dict[str, int] = {}
         self._seen: list[Seen] = []
         self._lock = threading.Lock()
+        self._arrival = threading.Condition(self._lock)
         self.stopping = threading.Event()
         for label, replies in (script or {}).items():
             self._answers[label.strip("/")] = replies if callable(replies) else _in_turn(label, replies)
@@ -188,6 +201,8 @@ class Probe:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stopping.set()
+        with self._arrival:
+            self._arrival.notify_all()
         self._waker.send(b"!")
         self._thread.join()
         self._server.stop()
@@ -211,9 +226,20 @@ class Probe:
             n = self._counts[label] = self._counts.get(label, 0) + 1
             seen = Seen(label, n, method, parts.path, _pairs(parts.query), headers, body, self.clock())
             self._seen.append(seen)
+            self._arrival.notify_all()
         if self._arrived is not None:
             self._arrived(seen)
         return seen
+
+    def hold(self, until: str) -> None:
+        """Return when this request, `label#n`, has arrived, after `HELD`, or when the probe stops."""
+        label, _, n = until.rpartition("#")
+
+        def is_over() -> bool:
+            return self._counts.get(label.strip("/"), 0) >= int(n) or self.stopping.is_set()
+
+        with self._arrival:
+            self._arrival.wait_for(is_over, HELD)
 
     def reply(self, seen: Seen) -> Reply:
         """What the script says for a request."""
@@ -290,6 +316,8 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.hang or reply.reset:
             self._break_off(reply)
             return
+        if reply.until is not None:
+            probe.hold(reply.until)
         if reply.delay:
             probe.stopping.wait(reply.delay)
         seen.answered = probe.clock()
@@ -340,7 +368,7 @@ def _shut(connection: socket.socket) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m noetl.conformance.probe", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--script", type=Path, help="a JSON file: {label: [{status, json, text, headers, delay}]}")
+    parser.add_argument("--script", type=Path, help="a JSON file: {label: [{status, json, text, headers, delay, until}]}")
     parser.add_argument("--port", type=int, default=0, help="the port; 0, the default, takes a free one")
     options = parser.parse_args(arguments)
     script = json.loads(options.script.read_text("utf-8")) if options.script else {}

@@ -58,6 +58,20 @@ def test_reset_and_hang() -> None:
         assert probe.to("hang")[0].answered is None
 
 
+def test_a_reply_waits_until_another_request_has_arrived() -> None:
+    with Probe({"a": [{"until": "b#2"}]}) as probe, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(httpx.get, f"{probe.url}/a", timeout=60)
+        for _ in range(2):
+            httpx.get(f"{probe.url}/b")
+        assert first.result().status_code == 200
+        assert httpx.get(f"{probe.url}/a").status_code == 200  # it has arrived long ago
+        held, second = probe.to("a")[0], probe.to("b")[1]
+    assert held.answered is not None
+    assert held.answered > second.received
+    with pytest.raises(ValueError, match='"until" of a probe reply is a request'):
+        Reply.of({"until": "b"})
+
+
 def test_a_function_answers_by_the_request() -> None:
     def page(seen: Seen) -> Reply:
         return Reply(body=f"page {seen.query.get('page')}".encode())
