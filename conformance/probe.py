@@ -368,7 +368,9 @@ def _shut(connection: socket.socket) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m noetl.conformance.probe", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--script", type=Path, help="a JSON file: {label: [{status, json, text, headers, delay, until}]}")
+    parser.add_argument(
+        "--script", type=Path, help="a JSON file: {label: [{status, json, text, headers, delay, until}]}"
+    )
     parser.add_argument("--port", type=int, default=0, help="the port; 0, the default, takes a free one")
     options = parser.parse_args(arguments)
     script = json.loads(options.script.read_text("utf-8")) if options.script else {}
