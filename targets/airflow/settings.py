@@ -107,7 +107,7 @@ def _moment(text: str, zone: str) -> str:
 def _flat(settings: StepSettings) -> Iterator[tuple[str, object]]:
     """Every setting that is given, Airflow's own behind those of all targets."""
     for name, value in settings:
-        if value is not None and name != "airflow":
+        if value is not None and name not in ("airflow", "argo"):
             yield name, value
     if settings.airflow is not None:
         yield from ((name, value) for name, value in settings.airflow if value is not None)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
+from .argo import ArgoStep, ArgoWorkflow
 from .cron import check as check_cron
 
 MAX_TAG = 100
@@ -81,6 +82,7 @@ class StepSettings(_Closed):
         description="How often a task is tried again whose worker was lost. A failed run is never run again.",
     )
     airflow: AirflowStep | None = None
+    argo: ArgoStep | None = None
 
 
 class Schedule(_Closed):
@@ -125,6 +127,7 @@ class General(_Closed):
         description="By name of a step, or by a pattern with * ? [...]. Later entries win over earlier ones.",
     )
     airflow: AirflowDag = AirflowDag()
+    argo: ArgoWorkflow = ArgoWorkflow()
 
 
 class Profile(General):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -18,16 +18,12 @@ from noetl.compiler.source import parse as parse_yaml
 from noetl.compiler.source import read
 from noetl.diagnostics import START_OF_FILE, Diagnostic, Kind, Severity, Span, in_order
 
-from .models import AirflowDag, AirflowStep, General, Profile, Schedule, StepSettings
+from .models import Profile
 
-_MODELS: Final[Mapping[str, type[BaseModel]]] = {
-    "schedule": Schedule,
-    "defaults": StepSettings,
-    "steps": StepSettings,
-    "playbooks": General,
-}
-_NAMED: Final = frozenset({"steps", "playbooks"})
+_NAMED: Final = frozenset({"credentials", "playbooks", "steps"})
 """Whose keys are names."""
+_KEY: Final = "[key]"
+"""What pydantic calls the key of an entry."""
 _TYPES: Final = {
     "string_type": "a string",
     "int_type": "an integer",
@@ -142,20 +138,21 @@ def _add(
     elif type_ == "missing":
         at = key.span if key is not None else owner.entries[0][0].span if owner.entries else owner.span
         found.add(kinds.MISSING_KEY, f"missing key {quoted(last)} in {_label(path[:-1])}", at)
+    elif last == _KEY and key is not None:
+        found.add(*_told(problem, node, f"the key {_subject(path[:-1])}"), key.span)
     else:
-        kind, told = _wrong(problem, node)
-        found.add(kind, f"{_subject(path)} {told}", node.span)
+        found.add(*_told(problem, node, _subject(path)), node.span)
 
 
-def _wrong(problem: ErrorDetails, node: Node) -> tuple[Kind, str]:
+def _told(problem: ErrorDetails, node: Node, subject: str) -> tuple[Kind, str]:
     wanted = _TYPES.get(problem["type"])
     if wanted is not None:
-        return kinds.WRONG_TYPE, f"must be {wanted}, not {described(node)}"
+        return kinds.WRONG_TYPE, f"{subject} must be {wanted}, not {described(node)}"
     text = re.sub(r"^(Value error, |Input should )", "", problem["msg"]).replace("'", '"')
     text = f"must {text}" if text.startswith("be ") else text
     if text.startswith(("String should", "List should")):
         text = text.split(" ", 1)[1].replace("should", "must", 1)
-    return kinds.WRONG_VALUE, text[0].lower() + text[1:]
+    return kinds.WRONG_VALUE, f"{subject} {text[0].lower()}{text[1:]}"
 
 
 def _model(path: tuple[int | str, ...]) -> type[BaseModel]:
@@ -163,10 +160,18 @@ def _model(path: tuple[int | str, ...]) -> type[BaseModel]:
     model: type[BaseModel] = Profile
     parts = iter(path)
     for part in parts:
-        model = _MODELS.get(str(part), AirflowStep if model is StepSettings else AirflowDag)
+        (model,) = _models_in(model.model_fields[str(part)].annotation)
         if part in _NAMED:
             next(parts)
     return model
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    """The models that a type is made of: `dict[str, X] | None` holds X."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
 
 
 def _label(path: tuple[int | str, ...]) -> str:

@@ -11,9 +11,10 @@ from noetl.compiler import ir
 from noetl.compiler.findings import close_to, quoted
 from noetl.diagnostics import Diagnostic, Severity, Span, kind
 
+from .argo import KEYED, ArgoStep, ArgoWorkflow
 from .models import AirflowDag, AirflowStep, General, Profile, Schedule, StepSettings
 
-_M = TypeVar("_M", StepSettings, AirflowStep, AirflowDag)
+_M = TypeVar("_M", StepSettings, AirflowStep, AirflowDag, ArgoStep, ArgoWorkflow)
 UNKNOWN: Final = kind(
     "NTL510", "unknown-step-in-profile", Severity.ERROR, "a profile that speaks of a step which no playbook has"
 )
@@ -27,6 +28,7 @@ class Settings:
     schedule: Schedule | None
     max_active_runs: int | None
     airflow: AirflowDag
+    argo: ArgoWorkflow
     defaults: StepSettings
     """For every task; the owner of the playbook among it."""
     patterns: tuple[tuple[str, StepSettings], ...]
@@ -41,7 +43,7 @@ class Settings:
         return found
 
 
-NONE: Final = Settings((), None, None, AirflowDag(), StepSettings(), ())
+NONE: Final = Settings((), None, None, AirflowDag(), ArgoWorkflow(), StepSettings(), ())
 
 
 def settings_for(profile: Profile | None, workflow: ir.Workflow) -> Settings:
@@ -49,15 +51,17 @@ def settings_for(profile: Profile | None, workflow: ir.Workflow) -> Settings:
     if profile is None:
         return NONE
     parts: list[General] = [part for _, part in _parts(profile, workflow)]
-    defaults, dag = StepSettings(), AirflowDag()
+    defaults, dag, argo = StepSettings(), AirflowDag(), ArgoWorkflow()
     for part in parts:
         owner = StepSettings(owner=part.owner)
-        defaults, dag = _over(_over(defaults, owner), part.defaults), _both(dag, part.airflow)
+        defaults = _over(_over(defaults, owner), part.defaults)
+        dag, argo = _both(dag, part.airflow), _both(argo, part.argo)
     return Settings(
         tuple(dict.fromkeys(tag for part in parts for tag in part.tags)),
         next((part.schedule for part in reversed(parts) if part.schedule is not None), None),
         next((part.max_active_runs for part in reversed(parts) if part.max_active_runs is not None), None),
         dag,
+        argo,
         defaults,
         tuple(entry for part in parts for entry in part.steps.items()),
     )
@@ -104,12 +108,17 @@ def _unknown(key: tuple[str, ...], names: Sequence[str], span: Span, path: str) 
 
 
 def _over(before: StepSettings, said: StepSettings) -> StepSettings:
-    """Settings, overlaid one by one, Airflow's own among them."""
-    airflow = before.airflow
+    """Settings, overlaid one by one, those of single targets among them."""
+    airflow, argo = before.airflow, before.argo
     if said.airflow is not None:
         airflow = _both(airflow or AirflowStep(), said.airflow)
-    return _both(before, said).model_copy(update={"airflow": airflow})
+    if said.argo is not None:
+        argo = _both(argo or ArgoStep(), said.argo)
+    return _both(before, said).model_copy(update={"airflow": airflow, "argo": argo})
 
 
 def _both(before: _M, said: _M) -> _M:
-    return before.model_copy(update={name: value for name, value in said if value is not None})
+    given = {name: value for name, value in said if value is not None}
+    for name in KEYED & given.keys():
+        given[name] = {**(getattr(before, name) or {}), **given[name]}
+    return before.model_copy(update=given)

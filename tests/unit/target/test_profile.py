@@ -102,9 +102,10 @@ def arguments(content: str, variable: str) -> dict[str, str]:
         (
             "profile: 1\nownr: me\nsteps: {airflow: {pol: 1}}",
             [
-                '2:1 NTL101 unexpected key "ownr" in the profile; allowed: airflow, defaults, max_active_runs, owner, '
-                "playbooks, profile, schedule, steps, tags",
-                '3:19 NTL101 unexpected key "pol" in "airflow" of "steps"; allowed: airflow, owner, retries, timeout',
+                '2:1 NTL101 unexpected key "ownr" in the profile; allowed: airflow, argo, defaults, max_active_runs, '
+                "owner, playbooks, profile, schedule, steps, tags",
+                '3:19 NTL101 unexpected key "pol" in "airflow" of "steps"; allowed: airflow, argo, owner, retries, '
+                "timeout",
             ],
         ),
         (
@@ -127,6 +128,33 @@ def arguments(content: str, variable: str) -> dict[str, str]:
             ],
         ),
         ("profile: 1\ntags: [b", ["2:7 NTL001"]),
+        (
+            "profile: 1\nargo:\n  service_account: ETL\n  labels: {a/b/c: x, ok: 'with space'}\n  ttl: -1\n"
+            "  values: {cliam: x}\n  credentials: {pg: {secret: a, kee: b}, x: 3}\n",
+            [
+                '3:20 NTL104 "service_account" in "argo" must be a name of Kubernetes such as etl-runner',
+                '4:12 NTL104 the key "a/b/c" in "labels" must be a key of Kubernetes such as example.com/team',
+                '4:26 NTL104 "ok" in "labels" must be at most 63 letters, digits and inner dashes, dots, underscores',
+                '5:8 NTL104 "ttl" in "argo" must be greater than or equal to 0',
+                '6:12 NTL101 unexpected key "cliam" in "values"; allowed: above, claim, s3',
+                '7:17 NTL102 missing key "key" in "pg" of "credentials"',
+                '7:33 NTL101 unexpected key "kee" in "pg" of "credentials"; allowed: key, secret',
+                '7:45 NTL103 "x" in "credentials" must be a mapping, not an integer',
+            ],
+        ),
+        (
+            "profile: 1\ndefaults: {argo: {image: 'a b', requests: {cpu: 2 GB}, node_selector: {a: 1}, imag: x}}\n"
+            "argo: {values: {above: 3, claim: a}, env: {a-b: c}}\nplaybooks: {x: {argo: {values: {above: 5000}}}}",
+            [
+                '2:26 NTL104 "image" in "argo" must be an image such as registry.example.com/noetl:1.0',
+                '2:49 NTL104 "cpu" in "requests" must be an amount of Kubernetes such as 500m or 1Gi',
+                '2:75 NTL103 "a" in "node_selector" must be a string, not an integer',
+                '2:79 NTL101 unexpected key "imag" in "argo"; allowed: annotations, image, image_pull_policy, labels,',
+                '3:24 NTL104 "above" in "values" must be greater than or equal to 1024',
+                '3:44 NTL104 the key "a-b" in "env" must be a name such as REGION',
+                '4:32 NTL104 "values" in "argo" has one of claim and s3',
+            ],
+        ),
         ("profile: 1\ntags: [a, 3]", ['2:11 NTL103 an entry of "tags" must be a string, not an integer']),
     ],
 )
@@ -165,6 +193,50 @@ def test_the_parts_that_match_a_playbook_lie_over_each_other() -> None:
     assert orders.airflow is not None
     assert (orders.airflow.pool, orders.airflow.pool_slots) == ("db", 2)
     assert (start.timeout, start.airflow) == (None, None)
+
+
+ARGO = """\
+profile: 1
+defaults: {argo: {image: "noetl:1", requests: {cpu: 100m, memory: 256Mi}, labels: {team: a}}}
+steps:
+  "load/*": {retries: 2, argo: {requests: {cpu: "2"}, node_selector: {disk: ssd}}}
+  load/users: {argo: {requests: {memory: 1Gi}, image: "noetl:2"}}
+argo:
+  service_account: etl
+  credentials: {pg: {secret: databases, key: pg}}
+  values: {claim: etl-values}
+playbooks:
+  "etl/*":
+    argo: {ttl: 3600, credentials: {s3: {secret: buckets, key: s3}}, values: {s3: "s3://bucket/values", above: 65536}}
+"""
+
+
+def test_settings_of_argo_lie_over_each_other_and_maps_key_by_key() -> None:
+    found = settings_for(read(ARGO).profile, workflow())
+    assert (found.argo.service_account, found.argo.ttl) == ("etl", 3600)
+    secrets = {name: (one.secret, one.key) for name, one in (found.argo.credentials or {}).items()}
+    assert secrets == {"pg": ("databases", "pg"), "s3": ("buckets", "s3")}
+    assert found.argo.values is not None
+    assert (found.argo.values.claim, found.argo.values.s3, found.argo.values.above) == (
+        None,
+        "s3://bucket/values",
+        65536,
+    )
+    assert found.defaults.argo is not None
+    users, start = found.step("load/users"), found.step("start")
+    assert start.argo is None
+    assert users.retries == 2
+    assert users.argo is not None
+    assert (users.argo.image, users.argo.requests, users.argo.node_selector) == (
+        "noetl:2",
+        {"cpu": "2", "memory": "1Gi"},
+        {"disk": "ssd"},
+    )
+
+
+def test_what_only_argo_knows_changes_nothing_on_airflow() -> None:
+    without = ARGO.replace('{retries: 2, argo: {requests: {cpu: "2"}, node_selector: {disk: ssd}}}', "{retries: 2}")
+    assert emitted(ARGO) == emitted("profile: 1\nsteps: {'load/*': {retries: 2}}\n") == emitted(without)
 
 
 def test_a_step_that_no_playbook_has_is_told_once() -> None:
