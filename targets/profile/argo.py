@@ -11,8 +11,6 @@ from . import kubernetes
 
 KEYED = frozenset({"annotations", "credentials", "env", "labels", "limits", "node_selector", "requests"})
 """Settings of which what stands later wins one key at a time."""
-REFERENCE_ABOVE = 32_768
-"""Bytes of a value above which it is carried by reference, unless the profile says otherwise."""
 
 
 def _checked(test: Callable[[str], bool], wrong: str) -> AfterValidator:
@@ -79,9 +77,6 @@ class ArgoValues(_Closed):
     )
     s3: Bucket | None = Field(
         default=None, description="A bucket, perhaps with a folder, that the pods' service account or env opens."
-    )
-    above: Annotated[int, Field(ge=1024, le=131_072)] = Field(
-        default=REFERENCE_ABOVE, description="Bytes of a value above which it is kept there."
     )
 
     @model_validator(mode="after")

@@ -136,7 +136,7 @@ def arguments(content: str, variable: str) -> dict[str, str]:
                 '4:12 NTL104 the key "a/b/c" in "labels" must be a key of Kubernetes such as example.com/team',
                 '4:26 NTL104 "ok" in "labels" must be at most 63 letters, digits and inner dashes, dots, underscores',
                 '5:8 NTL104 "ttl" in "argo" must be greater than or equal to 0',
-                '6:12 NTL101 unexpected key "cliam" in "values"; allowed: above, claim, s3',
+                '6:12 NTL101 unexpected key "cliam" in "values"; allowed: claim, s3',
                 '7:17 NTL102 missing key "key" in "pg" of "credentials"',
                 '7:33 NTL101 unexpected key "kee" in "pg" of "credentials"; allowed: key, secret',
                 '7:45 NTL103 "x" in "credentials" must be a mapping, not an integer',
@@ -144,13 +144,13 @@ def arguments(content: str, variable: str) -> dict[str, str]:
         ),
         (
             "profile: 1\ndefaults: {argo: {image: 'a b', requests: {cpu: 2 GB}, node_selector: {a: 1}, imag: x}}\n"
-            "argo: {values: {above: 3, claim: a}, env: {a-b: c}}\nplaybooks: {x: {argo: {values: {above: 5000}}}}",
+            "argo: {values: {above: 3, claim: a}, env: {a-b: c}}\nplaybooks: {x: {argo: {values: {}}}}",
             [
                 '2:26 NTL104 "image" in "argo" must be an image such as registry.example.com/noetl:1.0',
                 '2:49 NTL104 "cpu" in "requests" must be an amount of Kubernetes such as 500m or 1Gi',
                 '2:75 NTL103 "a" in "node_selector" must be a string, not an integer',
                 '2:79 NTL101 unexpected key "imag" in "argo"; allowed: annotations, image, image_pull_policy, labels,',
-                '3:24 NTL104 "above" in "values" must be greater than or equal to 1024',
+                '3:17 NTL101 unexpected key "above" in "values"; allowed: claim, s3',
                 '3:44 NTL104 the key "a-b" in "env" must be a name such as REGION',
                 '4:32 NTL104 "values" in "argo" has one of claim and s3',
             ],
@@ -207,7 +207,7 @@ argo:
   values: {claim: etl-values}
 playbooks:
   "etl/*":
-    argo: {ttl: 3600, credentials: {s3: {secret: buckets, key: s3}}, values: {s3: "s3://bucket/values", above: 65536}}
+    argo: {ttl: 3600, credentials: {s3: {secret: buckets, key: s3}}, values: {s3: "s3://bucket/values"}}
 """
 
 
@@ -217,11 +217,7 @@ def test_settings_of_argo_lie_over_each_other_and_maps_key_by_key() -> None:
     secrets = {name: (one.secret, one.key) for name, one in (found.argo.credentials or {}).items()}
     assert secrets == {"pg": ("databases", "pg"), "s3": ("buckets", "s3")}
     assert found.argo.values is not None
-    assert (found.argo.values.claim, found.argo.values.s3, found.argo.values.above) == (
-        None,
-        "s3://bucket/values",
-        65536,
-    )
+    assert (found.argo.values.claim, found.argo.values.s3) == (None, "s3://bucket/values")
     assert found.defaults.argo is not None
     users, start = found.step("load/users"), found.step("start")
     assert start.argo is None
