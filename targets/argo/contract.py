@@ -8,6 +8,7 @@ from one execution to the next, above all the playbook's text, is in files that 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
@@ -172,6 +173,15 @@ def words(edges: Iterable[ir.Edge]) -> list[str]:
     """
     first: dict[tuple[str, int | None], str] = {}
     return [first.setdefault((edge.source, edge.rule), f"e{number}") for number, edge in enumerate(edges)]
+
+
+def credential_env(name: str) -> str:
+    """The environment variable that holds a credential (TOO-6).
+
+    >>> credential_env("my-api.v2")
+    'NOETL_CREDENTIAL_MY_API_V2'
+    """
+    return "NOETL_CREDENTIAL_" + re.sub("[^A-Z0-9]", "_", name.upper())
 
 
 def crossing(value: Json) -> str:

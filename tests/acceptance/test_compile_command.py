@@ -134,7 +134,7 @@ def test_wrong_usage(folder: Path, capsys: pytest.CaptureFixture[str], args: lis
 
 def test_an_unknown_target(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compile", "good.yaml", "--target", "cron"]) == 2
-    assert 'there is no target "cron"; installed: airflow' in capsys.readouterr().err
+    assert 'there is no target "cron"; installed: airflow, argo' in capsys.readouterr().err
 
 
 def test_the_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:

@@ -325,7 +325,7 @@ def test_the_shell_completes_options_and_versions() -> None:
         return done.stdout.split()
 
     assert {"--check", "--prune", "--watch", "--strict-native", "--target-version"} <= {*completed("noetl compile --")}
-    assert completed("noetl compile x.yaml --target ") == ["airflow"]
+    assert completed("noetl compile x.yaml --target ") == ["airflow", "argo"]
     assert "3.3" in completed("noetl compile x.yaml --target airflow --target-version ")
     assert {"--target", "--format"} <= {*completed("noetl diff --")}
 

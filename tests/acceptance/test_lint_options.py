@@ -96,9 +96,9 @@ def test_a_target_adds_what_it_cannot_carry(tmp_path: Path) -> None:
 
 
 def test_a_target_that_is_not_there_is_refused_with_those_that_are(folder: Path) -> None:
-    done = lint(folder, ".", "--target", "argo")
+    done = lint(folder, ".", "--target", "cron")
     assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr == b'noetl: error: there is no target "argo"; installed: airflow\n'
+    assert done.stderr == b'noetl: error: there is no target "cron"; installed: airflow, argo\n'
 
 
 # -- suppression and baseline ------------------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ def test_a_configuration_may_be_named(folder: Path) -> None:
         ("strict = 1", 'noetl.toml: "strict" must be true or false\n'),
         ("selekt = []", 'noetl.toml: unknown key "selekt"; keys: '),
         ('ignore = ["NTL999"]', 'noetl.toml: "NTL999" is no code, name or family of findings'),
-        ('target = "argo"', 'there is no target "argo"; installed: airflow\n'),
+        ('target = "cron"', 'there is no target "cron"; installed: airflow, argo\n'),
     ],
 )
 def test_a_wrong_configuration_is_a_usage_error(folder: Path, text: str, message: str) -> None:

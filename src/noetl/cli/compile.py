@@ -38,7 +38,9 @@ Paths = Annotated[
 ]
 Target = Annotated[
     str,
-    typer.Option("--target", "-t", metavar="NAME", help="What to compile for: airflow.", autocompletion=_targets),
+    typer.Option(
+        "--target", "-t", metavar="NAME", help="What to compile for: airflow or argo.", autocompletion=_targets
+    ),
 ]
 Output = Annotated[
     str | None,
@@ -93,11 +95,12 @@ def command(
 ) -> None:
     """Compile playbooks into files for another engine.
 
-    For airflow, each playbook becomes one DAG file, <dag id>.py in the current folder unless -o says where; the id
-    comes from metadata.path, else metadata.name. A folder is searched for *.yaml and *.yml files that hold `kind:
-    Playbook`, and the files go into folders of the same names. If a playbook is refused, nothing is written, or with
-    --watch nothing of it, and the exit code is 1. What --explain and --requirements tell goes to standard output, or
-    to standard error with -o -. A file that is current is not touched.
+    For airflow, each playbook becomes one DAG file, <dag id>.py in the current folder unless -o says where; for argo
+    one file of manifests, <name>.argo.yaml. The id or name comes from metadata.path, else metadata.name. A folder is
+    searched for *.yaml and *.yml files that hold `kind: Playbook`, and the files go into folders of the same names. If
+    a playbook is refused, nothing is written, or with --watch nothing of it, and the exit code is 1. What --explain
+    and --requirements tell goes to standard output, or to standard error with -o -. A file that is current is not
+    touched.
 
     The result holds the playbooks that a playbook runs, looked for in the folders of --playbooks, then in its own.
     Where a path is a template, --playbooks is needed, and the result holds every playbook of all these folders.
@@ -107,6 +110,7 @@ def command(
     \b
     Examples:
       noetl compile playbook.yaml --target airflow
+      noetl compile playbook.yaml --target argo -o - | kubectl apply --server-side -f -
       noetl compile playbooks/ --target airflow -o dags/ --prune
       noetl compile playbooks/ --target airflow -o dags/ --check
       noetl compile playbooks/ --target airflow -o dags/ --watch

@@ -31,7 +31,11 @@ def _targets() -> list[str]:
 TargetName = Annotated[
     str | None,
     typer.Option(
-        "--target", "-t", metavar="NAME", help="Add what changes on this engine: airflow.", autocompletion=_targets
+        "--target",
+        "-t",
+        metavar="NAME",
+        help="Add what changes on this engine: airflow or argo.",
+        autocompletion=_targets,
     ),
 ]
 Playbooks = Annotated[

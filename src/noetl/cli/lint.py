@@ -47,7 +47,7 @@ Select = Annotated[
 ]
 Ignore = Annotated[list[str] | None, typer.Option("--ignore", metavar="KINDS", help="Do not show these.")]
 Target = Annotated[
-    str | None, typer.Option("--target", metavar="NAME", help="Add what this engine cannot carry: airflow.")
+    str | None, typer.Option("--target", metavar="NAME", help="Add what this engine cannot carry: airflow or argo.")
 ]
 BaselineFile = Annotated[
     str | None, typer.Option("--baseline", metavar="FILE", help="Do not show the findings that this file knows.")

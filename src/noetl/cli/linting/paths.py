@@ -12,6 +12,8 @@ STDIN: Final = "-"
 MAX_BYTES: Final = 5 * 1024 * 1024
 """How far a file is searched for its kind: the size of the largest playbook (DOC-12)."""
 _PLAYBOOK: Final = re.compile(rb"""^[ \t{]*["']?kind["']?[ \t]*:[ \t]*["']?Playbook\b""", re.MULTILINE)
+_OTHER: Final = re.compile(rb"^kind:[ \t]*[A-Z]", re.MULTILINE)
+"""Of a file that is something else, such as manifests which hold the text of a playbook."""
 
 
 def gather(paths: Iterable[str], excludes: Callable[[str], bool] = lambda _: False) -> tuple[list[str], list[str]]:
@@ -53,7 +55,10 @@ def _is_playbook(path: str, unreadable: Callable[[OSError], None]) -> bool:
         return False
     try:
         with open(path, "rb") as file:
-            return _PLAYBOOK.search(file.read(MAX_BYTES)) is not None
+            data = file.read(MAX_BYTES)
     except OSError as error:
         unreadable(error)
         return False
+    found = _PLAYBOOK.search(data)
+    other = None if found is None or found[0].startswith(b"kind") else _OTHER.search(data)
+    return found is not None and other is None

@@ -1,0 +1,238 @@
+"""A layout as the text of a file of manifests: a ConfigMap with the playbook, and the WorkflowTemplate that runs it.
+
+One line a task. The bytes depend on nothing but the playbook, the profile and the version of noetl.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import noetl
+from noetl.compiler import ir
+from noetl.compiler.ir import Json
+from noetl.targets.base import Source
+
+from . import contract, forms
+from .contract import Units, UnitTable
+from .layout import Layout, UnitTask
+from .names import FAILS, STEP, VERDICT
+from .templates import VALUES, VALUES_FOLDER, VOLUME, Templates
+from .text import block, scalar
+
+if TYPE_CHECKING:
+    from noetl.targets.profile import Settings
+
+PODLESS: Final = "done"
+"""The template of a task without a pod."""
+MAIN: Final = "main"
+_DIGITS: Final = 8
+_LABEL: Final = re.compile(r"[^-A-Za-z0-9_.]+")
+_CONFIG: Final = """\
+# Made by noetl {version} from {file}. Edit the playbook, not this file.
+# kubectl apply --server-side -f THIS, then: argo submit --from workflowtemplate/{name} -p payload='{{}}'
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {config}
+  labels: {labels}
+immutable: true
+data:
+{data}
+---
+"""
+_TEMPLATE: Final = """\
+apiVersion: argoproj.io/v1alpha1
+kind: WorkflowTemplate
+metadata:
+  name: {name}
+  labels: {labels}
+  annotations: {annotations}
+spec:
+  entrypoint: {main}
+  arguments: {{parameters: [{{name: {payload}, value: "{{}}"}}]}}
+  workflowMetadata: {{labels: {labels}}}
+  volumes: {volumes}
+{spec}  templates:
+  - name: {main}
+    dag:
+      tasks:
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """The documents of a file."""
+
+    config: str
+    template: str
+
+    @property
+    def text(self) -> str:
+        """The whole file."""
+        return self.config + self.template
+
+
+@dataclass(slots=True)
+class _Tasks:
+    """The lines of the tasks, and the tables of the units."""
+
+    templates: Templates
+    lines: list[str] = field(default_factory=list)
+    tables: dict[str, UnitTable] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+    """The tasks that the verdict names."""
+
+    def add(self, task: UnitTask) -> None:
+        """One task, and for a region that stays green where a run failed the one that is red then."""
+        inputs = list(_inputs(task))
+        template = self.templates.of(len(inputs), task) if task.pod else PODLESS
+        self._line(task.name, template, forms.depends(task), forms.when(task), inputs if task.pod else None)
+        self.tables[task.name] = task.table()
+        if task.soft:
+            name = FAILS + task.name.removeprefix(STEP)
+            when = forms.marked(task, contract.FAILED)
+            self._line(name, self.templates.of(1, None), f"{task.name}.Succeeded", when, [forms.packet(task)])
+            steps = tuple(step.name for step in task.unit.steps)
+            self.tables[name] = UnitTable(steps, task.lines, ((),), fails=task.name)
+
+    def verdict(self) -> str:
+        """The last task, without a pod: Omitted, and the Workflow Failed, exactly if one of all others is."""
+        terms = " &&\n          ".join(map(forms.settled, self.names))
+        return f"      - name: {VERDICT}\n        template: {PODLESS}\n        depends: >-\n          {terms}\n"
+
+    def _line(self, name: str, template: str, depends: str, when: str, inputs: list[str] | None) -> None:
+        parts = [f"name: {name}", f"template: {template}"]
+        parts += [f'depends: "{depends}"'] if depends else []
+        parts += [f'when: "{when}"'] if when else []
+        if inputs is not None:
+            given = [f"{{name: {contract.UNIT}, value: {name}}}"]
+            given += [f'{{name: in{number}, value: "{value}"}}' for number, value in enumerate(inputs)]
+            parts.append(f"arguments: {{parameters: [{', '.join(given)}]}}")
+        self.lines.append(f"      - {{{', '.join(parts)}}}\n")
+        self.names.append(name)
+
+
+def emit(source: Source, layout: Layout, settings: Settings | None = None) -> Emitted:
+    """The file of a playbook; `settings` are what a profile says about it."""
+    tasks = _Tasks(Templates(settings, json.dumps(_environment(settings))))
+    for task in layout.tasks:
+        tasks.add(task)
+    files = _files(source, tasks.tables)
+    digest = hashlib.sha256("\0".join(f"{name}\0{text}" for name, text in files.items()).encode()).hexdigest()
+    config = f"{layout.name}-{digest[:_DIGITS]}"
+    labels = json.dumps(_labels(source.workflow, layout))
+    volumes: list[Json] = [{"name": VOLUME, "configMap": {"name": config}}]
+    if settings is not None and settings.argo.values is not None and settings.argo.values.claim is not None:
+        volumes.append({"name": VALUES, "persistentVolumeClaim": {"claimName": settings.argo.values.claim}})
+    head = _TEMPLATE.format(
+        name=layout.name,
+        labels=labels,
+        annotations=json.dumps(_annotations(source.workflow, settings)),
+        main=MAIN,
+        payload=contract.PAYLOAD,
+        volumes=json.dumps(volumes),
+        spec="".join(f"  {key}: {json.dumps(value)}\n" for key, value in _spec(settings)),
+    )
+    made = _CONFIG.format(
+        version=noetl.__version__,
+        file=_one_line(os.path.basename(source.path)),
+        name=layout.name,
+        config=config,
+        labels=labels,
+        data="\n".join(f"  {name}: {block(text, 4)}" for name, text in files.items()),
+    )
+    pods = "".join(tasks.templates.found.values())
+    done = f'  - name: {PODLESS}\n    suspend: {{duration: "0s"}}\n'
+    return Emitted(made, head + "".join(tasks.lines) + tasks.verdict() + done + pods)
+
+
+def _inputs(task: UnitTask) -> Iterator[str]:
+    """The arguments of a pod behind the unit's name, in the order of the contract."""
+    if not task.copy.arriving:
+        yield f"{{{{workflow.parameters.{contract.PAYLOAD}}}}}"
+    yield from map(forms.packet, task.packets)
+    if task.told:
+        yield forms.phases(task.told)
+
+
+def _files(source: Source, tables: Mapping[str, UnitTable]) -> dict[str, str]:
+    """What the ConfigMap holds, each text once: a playbook that runs itself is the first one."""
+    texts = {source.text: contract.PLAYBOOK}
+    for text in source.playbooks.values():
+        texts.setdefault(text, f"playbook-{len(texts)}.yaml")
+    playbooks = {name: texts[text] for name, text in source.playbooks.items()}
+    units = Units(noetl.__version__, os.path.basename(source.path), playbooks, tables)
+    return {**{name: text for text, name in texts.items()}, contract.UNITS: _units_text(units)}
+
+
+def _units_text(units: Units) -> str:
+    """`units.json` with one unit a line."""
+    shell = {key: value for key, value in units.to_json().items() if key != "units"}
+    lines = [f"{json.dumps(name)}: {_compact(table.to_json())}" for name, table in units.units.items()]
+    return json.dumps({**shell, "units": {}}).removesuffix("}}") + "\n" + ",\n".join(lines) + "\n}}\n"
+
+
+def _compact(value: Json) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _environment(settings: Settings | None) -> list[Json]:
+    """The environment of every pod."""
+    found: list[Json] = [{"name": contract.EXECUTION_ENV, "value": "{{workflow.uid}}"}]
+    argo = None if settings is None else settings.argo
+    if argo is None:
+        return found
+    if argo.values is not None:
+        found.append({"name": contract.VALUES_ENV, "value": argo.values.s3 or VALUES_FOLDER})
+    for name, value in (argo.env or {}).items():
+        found.append({"name": name, "value": value.replace("$", "$$")})
+    if argo.env:
+        found.append({"name": contract.ALLOW_ENV, "value": ",".join(argo.env)})
+    for name, place in (argo.credentials or {}).items():
+        reference: Json = {"secretKeyRef": {"name": place.secret, "key": place.key}}
+        found.append({"name": contract.credential_env(name), "valueFrom": reference})
+    return found
+
+
+def _spec(settings: Settings | None) -> Iterator[tuple[str, Json]]:
+    """What a profile says of the Workflow's spec."""
+    argo = None if settings is None else settings.argo
+    if argo is None:
+        return
+    if argo.service_account is not None:
+        yield "serviceAccountName", argo.service_account
+    if argo.image_pull_secrets:
+        yield "imagePullSecrets", [{"name": name} for name in argo.image_pull_secrets]
+    if argo.ttl is not None:
+        yield "ttlStrategy", {"secondsAfterCompletion": argo.ttl}
+
+
+def _labels(workflow: ir.Workflow, layout: Layout) -> dict[str, Json]:
+    """Those that tools for Kubernetes know."""
+    name = _LABEL.sub("-", workflow.name)[:63].strip("-_.")
+    part: dict[str, Json] = {"app.kubernetes.io/name": name} if name else {}
+    return {**part, "app.kubernetes.io/managed-by": "noetl", "noetl.io/playbook": layout.name}
+
+
+def _annotations(workflow: ir.Workflow, settings: Settings | None) -> dict[str, Json]:
+    """The playbook's own words, which Argo's pages show."""
+    tags = sorted({*workflow.tags, *(settings.tags if settings is not None else ())})
+    found: dict[str, Json] = {"workflows.argoproj.io/title": workflow.name}
+    if workflow.description:
+        found["workflows.argoproj.io/description"] = workflow.description
+    found["noetl.io/path"] = workflow.path or workflow.name
+    if tags:
+        found["workflows.argoproj.io/tags"] = ",".join(tags)
+    owner = settings.defaults.owner if settings is not None else None
+    return {**found, **({"noetl.io/owner": owner} if owner else {})}
+
+
+def _one_line(text: str) -> str:
+    """A file's name inside a comment."""
+    return scalar(text).strip('"')

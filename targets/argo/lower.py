@@ -1,0 +1,81 @@
+"""From a playbook to manifests: refuse, plan, verify, lay out, verify again, emit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from noetl.compiler import ir
+from noetl.compiler.frontend import compile_source
+from noetl.diagnostics import START_OF_FILE, Diagnostic, in_order
+from noetl.errors import UnsupportedByTarget
+from noetl.targets.base import Compiled, Options, Source
+from noetl.targets.explain import fallbacks
+from noetl.targets.features import refusals, used
+from noetl.targets.plan import plan
+from noetl.targets.requirements import requirements
+from noetl.targets.verify import verify
+
+from .capabilities import TABLE, TOO_LARGE, UNKNOWN_PLAYBOOKS
+from .emit import Emitted, emit
+from .explain import explain
+from .layout import lay_out
+
+if TYPE_CHECKING:
+    from noetl.targets.profile import Settings
+
+NAME: Final = "argo"
+OBJECT_LIMIT: Final = 900 * 1024
+"""Most bytes of a document: Kubernetes and Argo take 1 MiB of an object, and its status comes to it."""
+
+
+def compile_playbook(source: Source, options: Options) -> Compiled:
+    """The manifests of a playbook and the story of each step; UnsupportedByTarget with every reason if none."""
+    found = [refused for file, workflow in _carried(source) for refused in _refused(source, file, workflow)]
+    made = plan(source.workflow)
+    verify(made, source.workflow)
+    found += fallbacks(made, NAME, source.path) if options.native else []
+    if found:
+        raise UnsupportedByTarget(in_order(found))
+    layout = lay_out(source.workflow, made)
+    emitted = emit(source, layout, _settings(source, options))
+    if large := list(_too_large(emitted, source.path)):
+        raise UnsupportedByTarget(large)
+    told = partial(explain, source, layout, emitted)
+    return Compiled(layout.name, f"{layout.name}.argo.yaml", emitted.text, told, partial(requirements, source, NAME))
+
+
+def _settings(source: Source, options: Options) -> Settings | None:
+    """What the profile says about the playbook. Profiles are loaded only where there is one."""
+    if options.profile is None:
+        return None
+    from noetl.targets.profile import settings_for
+
+    return settings_for(options.profile, source.workflow)
+
+
+def _carried(source: Source) -> Iterator[tuple[str, ir.Workflow]]:
+    """The playbook and those that it ships, by file; where all are shipped nobody knows which are meant."""
+    yield source.path, source.workflow
+    for name, text in () if source.all_playbooks else source.playbooks.items():
+        child = compile_source(text, name, check=False).workflow
+        if child is not None and text != source.text:
+            yield name, child
+
+
+def _refused(source: Source, file: str, workflow: ir.Workflow) -> list[Diagnostic]:
+    table = TABLE if source.all_playbooks else (*TABLE, UNKNOWN_PLAYBOOKS)
+    return refusals(used(workflow), NAME, table, file)
+
+
+def _too_large(emitted: Emitted, path: str) -> Iterator[Diagnostic]:
+    documents = {
+        "ConfigMap": (emitted.config, "move what does not change into scripts or sub-playbooks in other folders"),
+        "WorkflowTemplate": (emitted.template, "split it into several playbooks, of which one runs the others"),
+    }
+    for kind_, (text, hint) in documents.items():
+        size = len(text.encode())
+        if size > OBJECT_LIMIT:
+            message = f"the playbook becomes a {kind_} of {size} bytes, and objects of Argo hold {OBJECT_LIMIT}"
+            yield Diagnostic(TOO_LARGE, message, START_OF_FILE, path, hint=hint)
