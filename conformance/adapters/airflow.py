@@ -27,7 +27,7 @@ LOG_SHOWN: Final = 4000
 """Characters from the end of the process's log that an error shows."""
 START: Final = 120.0
 """Seconds that a process has to be ready."""
-WORN: Final = 400
+WORN: Final = 1200
 """After so many cases a process is replaced: Airflow keeps the module of every DAG file that it has parsed."""
 CHUNK: Final = 6
 """So many cases a process of several is handed at once."""

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from noetl.conformance.adapters.airflow_direct import ask_on_one_thread, commit_to_memory, replace
 from noetl.conformance.adapters.airflow_release import Release
 from noetl.conformance.lowering_mutants import running
 from noetl.targets.airflow.values import Values
@@ -41,6 +42,8 @@ def main() -> None:
     def say(**told: object) -> None:
         print(json.dumps(told), file=answers, flush=True)
 
+    commit_to_memory()
+    ask_on_one_thread()
     _shorten_polls()
     _settle_empty_tasks()
     run = _Runner(_release_one_by_one())
@@ -92,9 +95,9 @@ class _Runner:
         self._rounds = 0
         self._release = release
         # `load` does it once for all; dag.test() would parse the whole folder again for every run.
-        _replace(dagbag, "BundleDagBag", lambda *_, **__: None)
-        _replace(dagbag, "sync_bag_to_db", lambda *_, **__: None)
-        _replace(DagBundlesManager, "sync_bundles_to_db", lambda *_, **__: None)
+        replace(dagbag, "BundleDagBag", lambda *_, **__: None)
+        replace(dagbag, "sync_bag_to_db", lambda *_, **__: None)
+        replace(DagBundlesManager, "sync_bundles_to_db", lambda *_, **__: None)
 
     def load(self, cases: list[Case]) -> None:
         """Parse and register the files of a round."""
@@ -176,7 +179,7 @@ def _shorten_polls() -> None:
         polling = caller.f_code.co_name == "test" and caller.f_globals.get("__name__") == DAG_MODULE
         sleep(POLL if polling else seconds)
 
-    _replace(time, "sleep", shortened)
+    replace(time, "sleep", shortened)
 
 
 def _release_one_by_one() -> Release:
@@ -192,7 +195,7 @@ def _release_one_by_one() -> Release:
         testing = caller.f_code.co_name == "test" and caller.f_globals.get("__name__") == DAG_MODULE
         return release.released(found) if testing else found
 
-    _replace(DagRun, "get_task_instances", released)
+    replace(DagRun, "get_task_instances", released)
     return release
 
 
@@ -208,13 +211,7 @@ def _settle_empty_tasks() -> None:
             return ti.set_state("success")
         return run_task(ti=ti, task=task, run_triggerer=run_triggerer)
 
-    _replace(module, "_run_task", settle)
-
-
-def _replace(owner: Any, name: str, new: Callable[..., Any]) -> None:
-    """Put `new` in a place of Airflow; AttributeError if this version has no such place."""
-    getattr(owner, name)
-    setattr(owner, name, new)
+    replace(module, "_run_task", settle)
 
 
 if __name__ == "__main__":
