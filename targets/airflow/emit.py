@@ -10,6 +10,7 @@ from noetl.compiler import ir
 from noetl.targets.base import Source
 
 from .capabilities import RESULTS, RESUMING, TIMETABLES, VERSIONS
+from .flow import written
 from .layout import Layout, StepTask, lines
 from .literals import WIDTH, json_literal, quoted, text_literal
 from .params import form_params
@@ -34,9 +35,10 @@ _HEAD: Final = '''"""{title}
 
 Made from {file} by noetl {version}. Change the playbook and compile it again instead of this file.
 
-A step of the playbook is one task, or one per token that can reach it. `a.to(b, "rule0.1")` is the second entry in the
-`next` of the first rule of step a, "next.0" the first one of the step's own. A branch step follows the edges that its
-run takes, each a task of its own; a plain step takes all of them. The verdict decides the state of the DAG run.
+A step of the playbook is one task, or one per token that can reach it. FLOW has the edges: "rule0.1" is the second
+entry in the `next` of the first rule of a step, "next.0" the first one of the step's own. A branch step follows the
+edges that its run takes, each a task of its own; a plain step takes all of them. The verdict decides the state of the
+DAG run.
 {about}"""
 
 {imports}from airflow.sdk import {sdk}
@@ -44,15 +46,15 @@ from noetl.targets.airflow.operators import {operators}
 
 PLAYBOOK = {playbook}
 {playbooks}
-# Task -> step, first and last line in the playbook.
-SOURCE_MAP = {source_map}
+# Each task with its lines in the playbook. Below it the edges that leave it, with their lines and where they lead.
+FLOW = {flow}
 
 # Runs once every edge that leads to the task is decided, at least one was taken and no run above it has failed.
 JOIN = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
 {rules}
 playbook = Playbook(
     PLAYBOOK,
-    SOURCE_MAP,
+    FLOW,
 {arguments}    description={description},
     digest="{digest}",
     made_by="{version}",
@@ -112,10 +114,10 @@ def emit(source: Source, layout: Layout, settings: Settings | None = None, versi
         file=_one_line(os.path.basename(source.path)),
         version=noetl.__version__,
         about=_REGIONS if regions else "",
-        operators=", ".join(sorted({"BranchStep", "Playbook", "Verdict", *map(_operator, layout.steps)})),
+        operators=", ".join(sorted({"BranchStep", "Playbook", "Verdict", "connect", *map(_operator, layout.steps)})),
         playbook=text_literal(source.text),
         playbooks=playbooks,
-        source_map=_source_map(layout),
+        flow=text_literal(written(layout)),
         rules=(_GATHER if any(task.unit.gathers for task in regions) else "")
         + (_RESUMES if regions and resumes else ""),
         arguments=("    playbooks=PLAYBOOKS,\n" if source.playbooks else "") + playbook_arguments(settings),
@@ -126,11 +128,7 @@ def emit(source: Source, layout: Layout, settings: Settings | None = None, versi
         tags=json_literal(_tags(workflow, settings), 4),
         default_args=default_args,
     )
-    edges = [
-        f"    {one.variable}.to({other.variable}, {quoted(one.label(arrow.edge))})"
-        for one, arrow, other in layout.arrows()
-    ]
-    edges += [
+    asks = [
         f"    {task.variable}.ask({', '.join(other.variable for other in task.asks)})"
         for task in layout.steps
         if task.asks
@@ -141,7 +139,7 @@ def emit(source: Source, layout: Layout, settings: Settings | None = None, versi
         + (_RESULT if version in RESULTS else "")
         + (_PARAMS.format(params=json_literal(params, 4)) if params else "")
     )
-    return head + "\n".join([*steps, *([""] if edges else []), *edges, ""]) + tail
+    return head + "\n".join([*steps, "", "    connect(dag, playbook)", *asks, ""]) + tail
 
 
 def _title(workflow: ir.Workflow) -> str:
@@ -151,14 +149,6 @@ def _title(workflow: ir.Workflow) -> str:
 def _one_line(text: str) -> str:
     """A name as it may stand inside the module's docstring."""
     return quoted(text)[1:-1]
-
-
-def _source_map(layout: Layout) -> str:
-    lines = [
-        f"    {quoted(id_)}: ({quoted(step)}, {first}, {last}),"
-        for id_, (step, first, last) in layout.source_map().items()
-    ]
-    return "\n".join(["{", *lines, "}"])
 
 
 def _texts(source: Source) -> str:

@@ -38,7 +38,7 @@ def _budgets(source: Source, layout: Layout, content: str) -> Iterator[Budget]:
     yield Budget("tasks of the DAG", _tasks(layout), None)
     yield Budget("bytes of the file", len(content.encode()), None)
     yield Budget("copies of a step", max((len(task.unit.copies) for task in layout.steps), default=0), MAX_COPIES)
-    yield Budget("characters of an id", max(map(len, (layout.dag_id, *layout.source_map()))), MAX_LENGTH)
+    yield Budget("characters of an id", max(map(len, (layout.dag_id, *layout.ids()))), MAX_LENGTH)
     yield Budget("characters of a tag", max(map(len, (TAG, *source.workflow.tags))), MAX_TAG)
 
 

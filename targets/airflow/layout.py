@@ -18,7 +18,7 @@ TAKEN: Final = frozenset(
         *("dag", "playbook", "verdict", "task", "isinstance", "DAG", "TriggerRule", "Playbook", "Verdict"),
         *("PlainStep", "BranchStep", "PlainRegion", "BranchRegion"),
         *("timedelta", "pendulum", "CronDataIntervalTimetable"),
-        *("PLAYBOOK", "PLAYBOOKS", "SOURCE_MAP", "JOIN", "GATHER", "RESUMES"),
+        *("PLAYBOOK", "PLAYBOOKS", "FLOW", "connect", "JOIN", "GATHER", "RESUMES"),
     )
 )
 """Names that an emitted file uses itself."""
@@ -72,14 +72,14 @@ class Layout:
                 for arrow in task.copy.leaving:
                     yield task.edge_task(arrow.edge), arrow
 
-    def source_map(self) -> dict[str, tuple[str, int, int]]:
-        """For each task: the step, of a region the first one, and the first and last line of what it stands for."""
-        found: dict[str, tuple[str, int, int]] = {}
-        for task in self.steps:
-            found[task.task_id] = (task.unit.step.name, *task.lines)
-        for id_, arrow in self.edge_tasks():
-            found[id_] = (arrow.edge.source, *lines(arrow.edge))
-        return found
+    def ids(self) -> Iterator[str]:
+        """The ids of all tasks but the verdict."""
+        yield from (task.task_id for task in self.steps)
+        yield from (id_ for id_, _ in self.edge_tasks())
+
+    def edge_lines(self, arrow: Arrow) -> tuple[int, int]:
+        """The first and the last line of an edge."""
+        return lines(arrow.edge)
 
 
 def lay_out(workflow: ir.Workflow, plan: Plan) -> Layout:

@@ -35,7 +35,7 @@ from .values import Values
 from .versions import AirflowFailException, AirflowNotFoundException, AirflowSkipException, BranchMixIn
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import DAG, Context
 
     from noetl.compiler import ir
     from noetl.compiler.ir import Json
@@ -60,7 +60,7 @@ RETRY_DELAY: Final = timedelta(seconds=5)
 ALLOW_ENV: Final = "NOETL_ALLOW_ENV"
 """In the worker's environment: the names that templates may read, with commas between them (TPL-6)."""
 
-__all__ = ["BranchRegion", "BranchStep", "PlainRegion", "PlainStep", "Playbook", "Verdict"]
+__all__ = ["BranchRegion", "BranchStep", "PlainRegion", "PlainStep", "Playbook", "Verdict", "connect"]
 
 
 class Step(BaseOperator):
@@ -235,6 +235,15 @@ class BranchStep(Step, BranchMixIn):
         """Run the step, and skip the tasks of the edges that it does not take."""
         taken = dict.fromkeys(self.named(edge) for edge, _ in self.perform(context).left)
         self.do_branch(context, [edge_task_id(self.task_id, edge) for edge in taken])
+
+
+def connect(dag: DAG, playbook: Playbook) -> None:
+    """Draw all edges of the playbook between the tasks of the DAG."""
+    tasks = dag.task_dict
+    for id_, task in playbook.flow.items():
+        source = cast("PlainStep | BranchStep", tasks[id_])
+        for edge in task.edges:
+            source.to(cast("Step", tasks[edge.target]), edge.label)
 
 
 class Region(Step):

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Final
 import noetl
 from noetl.errors import UsageError
 
+from .flow import read
+
 if TYPE_CHECKING:
     from noetl.compiler import ir
     from noetl.compiler.ir import Json
 
+_NEWLINE: Final = re.compile(r"\r\n|\r|\n")
 _KEPT: Final = 8
 """Compiled playbooks that one process keeps."""
 _ABOUT: Final = f"""\
@@ -23,12 +26,12 @@ A NoETL playbook, run by noetl {noetl.__version__}. The conf of a run is the pay
 
 
 class Playbook:
-    """A playbook's text with its place map. UsageError, which says what to do, if it does not belong to this noetl."""
+    """A playbook's text with its tasks. UsageError, which says what to do, if it does not belong to this noetl."""
 
     def __init__(
         self,
         text: str,
-        source_map: Mapping[str, tuple[str, int, int]],
+        flow: str,
         *,
         description: str,
         digest: str,
@@ -47,8 +50,9 @@ class Playbook:
         if fingerprint(text, self.playbooks) != digest:
             raise UsageError("PLAYBOOK was edited in this file; edit the playbook and compile it again")
         self._text = text
-        self._source_map = source_map
-        self._lines = re.split(r"\r\n|\r|\n", text)
+        self.flow = read(flow)
+        """The tasks of steps, by id, with the edges that leave them."""
+        self._lines = _NEWLINE.split(text)
         self.description = description
         self.doc = self._describe()
         """What the page of the DAG shows."""
@@ -59,22 +63,25 @@ class Playbook:
 
     def step(self, task_id: str) -> str:
         """The step that a task stands for."""
-        return self._source_map[task_id][0]
+        return self.flow[task_id].step
 
     def fragment(self, task_id: str) -> str:
         """The lines of a task's step as Markdown."""
-        return self.lines(*self._source_map[task_id])
+        return self.lines(*self.flow[task_id][:3])
 
     def lines(self, step: str, first: int, last: int) -> str:
         """Some lines of the playbook, which are a step, as Markdown."""
-        lines = self._lines[first - 1 : last]
-        indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-        return _fenced(f"Step `{step}`, line {first} of the playbook:", [line[indent:] for line in lines])
+        head, *rest = self._lines[first - 1 : last]
+        bare = head.lstrip(" ")
+        indent = head[: len(head) - len(bare)]  # what stands further left than the first line stays there
+        text = "\n".join([bare, *rest]).replace(f"\n{indent}", "\n")
+        return _fenced(f"Step `{step}`, line {first} of the playbook:", text)
 
     def _describe(self) -> str:
         rows: dict[str, tuple[int, list[str]]] = {}
-        for task, (step, first, _) in self._source_map.items():
-            rows.setdefault(step, (first, []))[1].append(_cell(task))
+        for id_, task in self.flow.items():
+            tasks = rows.setdefault(task.step, (task.first, []))[1]
+            tasks.append(f"`{id_}`")
         table = (f"| {_cell(step)} | {line} | {', '.join(tasks)} |\n" for step, (line, tasks) in rows.items())
         return f"{self.description}\n\n{_ABOUT}\n\n| step | line | tasks |\n|---|---|---|\n{''.join(table)}"
 
@@ -114,9 +121,8 @@ def _compile(text: str) -> ir.Workflow:
     return workflow
 
 
-def _fenced(title: str, lines: list[str]) -> str:
-    """Lines in a Markdown fence that is longer than any in them."""
-    text = "\n".join(lines)
+def _fenced(title: str, text: str) -> str:
+    """A text in a Markdown fence that is longer than any in it."""
     longest = max(map(len, re.findall("`+", text)), default=0) if "```" in text else 0
     fence = "`" * max(3, longest + 1)
     return f"{title}\n\n{fence}yaml\n{text}\n{fence}\n"

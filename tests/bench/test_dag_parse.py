@@ -19,7 +19,7 @@ from .playbook_texts import chain
 
 STEPS = 500
 RUNS = 9
-BOUND = 1.3
+BOUND = 1.1
 HAND_WRITTEN = """\
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, BaseBranchOperator, BaseOperator, TriggerRule

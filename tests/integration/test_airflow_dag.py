@@ -77,7 +77,7 @@ def test_what_the_pages_of_airflow_show(parsed: dict[str, Any]) -> None:
     assert dag["params"] == {"limit": 10}
     assert (dag["schedule"], dag["catchup"], dag["tags"]) == (None, False, ["a", "b", "noetl"])
     assert dag["doc"].startswith("A choice, a handled error and a join\n\nA NoETL playbook")
-    assert "| `excuse` | 23 | `excuse`, `excuse.next.0` |\n" in dag["doc"]
+    assert "| `excuse` | 23 | `excuse` |\n" in dag["doc"]
     assert dag["tasks"]["many"]["doc"] == (
         "Step `many`, line 21 of the playbook:\n\n```yaml\n- step: many\n  next: end\n```\n"
     )

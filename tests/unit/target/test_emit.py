@@ -173,7 +173,7 @@ def test_the_description_of_the_playbook_is_the_dags() -> None:
 def playbook(text: str, made_by: str = noetl.__version__) -> Playbook:
     return Playbook(
         text,
-        {"a": ("a", 2, 4), "a.next.0": ("a", 4, 4)},
+        '\na 2-4\n    next.0 4 -> .62\n.62 5 "b"\n',
         description="What it is.",
         digest=fingerprint(text, {}),
         made_by=made_by,
@@ -182,7 +182,7 @@ def playbook(text: str, made_by: str = noetl.__version__) -> Playbook:
 
 def test_an_edited_playbook_is_told() -> None:
     with pytest.raises(UsageError, match="edit the playbook and compile it again"):
-        Playbook("a", {}, description="", digest=fingerprint("b", {}), made_by=noetl.__version__)
+        Playbook("a", "", description="", digest=fingerprint("b", {}), made_by=noetl.__version__)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_step_is_shown_with_its_lines() -> None:
     expected = "Step `a`, line 2 of the playbook:\n\n````yaml\n- step: a\n  desc: ```x\n  next: b\n````\n"
     assert made.fragment("a") == expected
     assert made.doc.startswith("What it is.\n\nA NoETL playbook, run by noetl ")
-    assert made.doc.endswith("| step | line | tasks |\n|---|---|---|\n| `a` | 2 | `a`, `a.next.0` |\n")
+    assert made.doc.endswith("| step | line | tasks |\n|---|---|---|\n| `a` | 2 | `a` |\n| `b` | 5 | `.62` |\n")
 
 
 @pytest.mark.parametrize(
