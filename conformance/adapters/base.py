@@ -107,9 +107,10 @@ class InProcess:
 
 TIERS: Final[Mapping[str, Sequence[str]]] = {
     "airflow": ("inproc", "scheduler"),
+    "argo": ("model",),
     "server": ("one", "eight"),
 }
-"""The tiers of targets that have several: `dag.test()` or all parts of Airflow; one worker or eight."""
+"""The tiers of targets: `dag.test()` or all parts of Airflow; a model of Argo's controller; one worker or eight."""
 
 
 def adapter(target: str, *, time_limit: float = 60.0, tier: str | None = None, seed: int = 0) -> Adapter:
@@ -132,6 +133,10 @@ def adapter(target: str, *, time_limit: float = 60.0, tier: str | None = None, s
         from .airflow_scheduler import AirflowScheduler
 
         return AirflowScheduler() if tier == "scheduler" else Airflow(seed)
+    if target == "argo":
+        from .argo import Argo
+
+        return Argo()
     if target == "server":
         from .server import Server
 
@@ -141,5 +146,5 @@ def adapter(target: str, *, time_limit: float = 60.0, tier: str | None = None, s
         if isinstance(found, Observable):
             return found.adapter()
         raise UsageError(f'target "{target}" has no adapter: nothing runs its cases')
-    known = ", ".join(f'"{name}"' for name in sorted({"airflow", "runtime", "server", "spec", *names()}))
+    known = ", ".join(f'"{name}"' for name in sorted({"airflow", "argo", "runtime", "server", "spec", *names()}))
     raise UsageError(f'no adapter is called "{target}"; targets: {known}, or exec:COMMAND')

@@ -28,9 +28,10 @@ class RecordedPods:
     argv: dict[str, list[str]] = field(default_factory=dict)
     _open: list[str] = field(default_factory=list)
 
-    def start(self, name: str, template: Template, argv: Sequence[str]) -> None:
+    def start(self, name: str, template: Template, argv: Sequence[str], env: Mapping[str, str]) -> None:
         """Note what the container got."""
         assert template.kind == "pod"
+        assert env.keys() == dict(template.env).keys()
         self._open.append(name)
         self.argv[name] = list(argv)
 

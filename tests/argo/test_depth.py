@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -18,9 +18,9 @@ class Rounds:
         self.left = rounds
         self._open: list[str] = []
 
-    def start(self, name: str, template: Template, argv: Sequence[str]) -> None:
+    def start(self, name: str, template: Template, argv: Sequence[str], env: Mapping[str, str]) -> None:
         """Nothing is run."""
-        assert list(argv) == ["x"], template
+        assert (list(argv), env) == (["x"], {}), template
         self._open.append(name)
 
     def ended(self) -> dict[str, PodEnd]:

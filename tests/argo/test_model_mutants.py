@@ -98,7 +98,7 @@ _FAULTS: Final = (
     ),
     ("plain-chain-is-nil", "scope:Scope.evaluate", "raise Unresolved(", "str(", "expr-dashes-dot"),
     ("data-not-expanded", "controller:Workflow._inputs", "scope.substitute(value)", "value", "data-literal-tag"),
-    ("kubelet-leaves-dollars", "controller:_argv", 'return "$" if', "return found[0] if", "data-dollar-escape"),
+    ("kubelet-leaves-dollars", "controller:_command", 'return "$" if', "return found[0] if", "data-dollar-escape"),
     (
         "empty-loop-succeeds",
         "dag:_Dag._loop",

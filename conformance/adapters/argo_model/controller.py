@@ -34,8 +34,8 @@ class PodEnd:
 class Pods(Protocol):
     """Runs the pods."""
 
-    def start(self, name: str, template: Template, argv: Sequence[str]) -> None:
-        """Begin the pod of that node with the command that Argo and the kubelet made."""
+    def start(self, name: str, template: Template, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        """Begin the pod of that node with the command and the environment that Argo and the kubelet made."""
         ...
 
     def ended(self) -> dict[str, PodEnd]:
@@ -121,7 +121,7 @@ class Workflow:
             node.inputs = inputs
             self._templates[place.name] = template
             if template.kind == "pod":
-                self._pods.start(place.name, template, _argv(template, scope))
+                self._pods.start(place.name, template, *_command(template, scope))
         match template.kind:
             case "suspend":
                 node.phase = "Succeeded"
@@ -138,6 +138,8 @@ class Workflow:
         for name, parameter in self.manifest.parameters.items():
             scope.values[f"workflow.parameters.{name}"] = parameter
         scope.values["workflow.name"] = self.manifest.name
+        if self.manifest.uid is not None:
+            scope.values["workflow.uid"] = self.manifest.uid
         made: dict[str, str | None] = {}
         for name, default in template.inputs:
             value = arguments.get(name, default)
@@ -260,12 +262,14 @@ class Workflow:
             node.phase = "Succeeded"
 
 
-def _argv(template: Template, scope: Scope) -> list[str]:
+def _command(template: Template, scope: Scope) -> tuple[list[str], dict[str, str]]:
     """What the container gets: the tags replaced, then what the kubelet expands, in data too."""
-    known = {name: scope.substitute(value) for name, value in template.env}
+    known: dict[str, str] = {}
 
     def expanded(found: re.Match[str]) -> str:
         name: str | None = found[1]
         return "$" if name is None else known.get(name, found[0])
 
-    return [_VARIABLE.sub(expanded, scope.substitute(part)) for part in template.argv]
+    for name, value in template.env:
+        known[name] = _VARIABLE.sub(expanded, scope.substitute(value))
+    return [_VARIABLE.sub(expanded, scope.substitute(part)) for part in template.argv], known

@@ -15,7 +15,10 @@ _TEMPLATE: Final = frozenset(
 )
 _TASK: Final = frozenset(("name", "template", "templateRef", "arguments", "depends", "when", "withSequence"))
 _SPEC: Final = frozenset(
-    ("entrypoint", "templates", "arguments", "volumes", "serviceAccountName", "podMetadata", "ttlStrategy")
+    (
+        *("entrypoint", "templates", "arguments", "volumes", "serviceAccountName", "podMetadata", "ttlStrategy"),
+        *("workflowMetadata", "imagePullSecrets"),
+    )
 )
 
 
@@ -76,6 +79,8 @@ class Template:
     env: tuple[tuple[str, str], ...]
     parallelism: int | None
     retry: Retry | None
+    container: Mapping[str, Json]
+    """Of a pod, its container as it stands; what the model itself reads of it is above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,8 @@ class Manifest:
     entrypoint: str
     parameters: Mapping[str, str]
     libraries: Mapping[str, Mapping[str, Template]]
+    uid: str | None = None
+    """What the API server gave it, where that is known."""
 
     def template(self, library: str, name: str) -> Template:
         """The template of that name; `OutsideSubset` where it does not exist: validation refuses such a manifest."""
@@ -109,7 +116,8 @@ def read(documents: list[dict[str, Json]]) -> Manifest:
         libraries["" if own else name] = {template.name: template for template in templates}
     arguments = _list(_map(spec.get("arguments")).get("parameters"))
     parameters = {_text(_map(one)["name"]): _text(_map(one)["value"]) for one in arguments}
-    return Manifest(name, _text(spec["entrypoint"]), parameters, libraries)
+    uid = _map(document["metadata"]).get("uid")
+    return Manifest(name, _text(spec["entrypoint"]), parameters, libraries, None if uid is None else _text(uid))
 
 
 def _template(found: dict[str, Json]) -> Template:
@@ -144,6 +152,7 @@ def _template(found: dict[str, Json]) -> Template:
         tuple((_text(one["name"]), _text(one["value"])) for one in env if "value" in one),
         None if parallelism is None else int(_text(parallelism)),
         _retry(found.get("retryStrategy")),
+        container,
     )
 
 
