@@ -71,6 +71,8 @@ class Emitted:
 
     config: str
     template: str
+    tables: Mapping[str, UnitTable]
+    """The units that the first document tells of."""
 
     @property
     def text(self) -> str:
@@ -149,7 +151,7 @@ def emit(source: Source, layout: Layout, settings: Settings | None = None) -> Em
     )
     pods = "".join(tasks.templates.found.values())
     done = f'  - name: {PODLESS}\n    suspend: {{duration: "0s"}}\n'
-    return Emitted(made, head + "".join(tasks.lines) + tasks.verdict() + done + pods)
+    return Emitted(made, head + "".join(tasks.lines) + tasks.verdict() + done + pods, tasks.tables)
 
 
 def _inputs(task: UnitTask) -> Iterator[str]:

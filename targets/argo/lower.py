@@ -21,6 +21,8 @@ from .capabilities import TABLE, TOO_LARGE, UNKNOWN_PLAYBOOKS
 from .emit import Emitted, emit
 from .explain import explain
 from .layout import lay_out
+from .verify import Written
+from .verify import verify as verify_text
 
 if TYPE_CHECKING:
     from noetl.targets.profile import Settings
@@ -40,6 +42,8 @@ def compile_playbook(source: Source, options: Options) -> Compiled:
         raise UnsupportedByTarget(in_order(found))
     layout = lay_out(source.workflow, made)
     emitted = emit(source, layout, _settings(source, options))
+    names = {task.copy.id: task.name for task in layout.tasks}
+    verify_text(Written(emitted.template, names, emitted.tables), made, source.workflow)
     if large := list(_too_large(emitted, source.path)):
         raise UnsupportedByTarget(large)
     told = partial(explain, source, layout, emitted)
