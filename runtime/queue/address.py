@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import signal
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from noetl.errors import UsageError
 
@@ -81,6 +83,31 @@ def server_url(environ: Mapping[str, str]) -> str:
         return given.rstrip("/")
     left = Address.read(data_folder(environ))
     return URL if left is None else left.url
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody else can read what is sent to this address: it has TLS, or is on this machine."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or parts.hostname == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
+
+
+def trust(environ: Mapping[str, str]) -> ssl.SSLContext | bool:
+    """Whom to trust: those who sign for `NOETL_SERVER_CA`, a file, else those whom everybody does.
+
+    UsageError if the file holds no certificate.
+    """
+    file = environ.get("NOETL_SERVER_CA")
+    if not file:
+        return True
+    try:
+        return ssl.create_default_context(cafile=file)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f'NOETL_SERVER_CA: "{file}" holds no certificate: {error}') from error
 
 
 def is_alive(pid: int) -> bool:

@@ -20,13 +20,16 @@ from noetl.compiler.ir import Json
 from ..store.rows import encoded
 from .catalog import Catalog
 from .chores import Chores
+from .credential_routes import router as credential_router
+from .credentials import KeptCredentials
 from .database import Database
 from .executions import Executions
 from .hearing import Bells
 from .limits import SizeLimit
 from .looking import Looking
 from .refusals import Refused
-from .routes import router
+from .routes import nowhere, router
+from .sealing import Sealer
 from .services import Services
 from .settings import ServerSettings
 from .tokens import Gate
@@ -35,10 +38,10 @@ _SHOWN: Final = 20
 """Problems of a request that are told."""
 
 
-def build(settings: ServerSettings, address: str, env: Mapping[str, str]) -> FastAPI:
+def build(settings: ServerSettings, address: str, sealer: Sealer, env: Mapping[str, str]) -> FastAPI:
     """The application over a migrated database; it connects when it is started.
 
-    `env` is what templates may read (TPL-6).
+    `sealer` has the key of the credentials; `env` is what templates may read (TPL-6).
     """
 
     @contextlib.asynccontextmanager
@@ -46,7 +49,8 @@ def build(settings: ServerSettings, address: str, env: Mapping[str, str]) -> Fas
         async with Database(address, settings.connections) as database:
             executions, bells = Executions(database), Bells(address)
             gate, looking = Gate(settings.tokens()), Looking(database, bells)
-            app.state.services = Services(Catalog(database), executions, looking, gate, env)
+            credentials = KeptCredentials(database, sealer)
+            app.state.services = Services(Catalog(database), executions, looking, credentials, gate, env)
             chores = Chores(database, executions, bells, settings.kept_days)
             tasks = [asyncio.create_task(bells.run()), asyncio.create_task(chores.run())]
             try:
@@ -65,7 +69,8 @@ def build(settings: ServerSettings, address: str, env: Mapping[str, str]) -> Fas
         docs_url=f"{api}/docs",
         redoc_url=None,
     )
-    app.include_router(router)
+    for part in (router, credential_router, nowhere):
+        app.include_router(part)
     app.add_middleware(SizeLimit)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _unfit)

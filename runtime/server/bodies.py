@@ -33,11 +33,13 @@ class BadPayload(Refused):
     """The payload does not fit."""
 
 
-class _Closed(BaseModel):
+class Closed(BaseModel):
+    """A body with these fields and no others."""
+
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-class Register(_Closed):
+class Register(Closed):
     """A playbook for the catalog."""
 
     playbook_yaml: str
@@ -47,7 +49,7 @@ class Register(_Closed):
     """The path of the file, where the playbook says none of its own."""
 
 
-class Execute(_Closed):
+class Execute(Closed):
     """An execution of a registered playbook."""
 
     path: Name | None = None
@@ -64,7 +66,7 @@ class Execute(_Closed):
     """Values that templates read as `env.NAME`, over those that the server allows."""
 
 
-class Post(_Closed):
+class Post(Closed):
     """An event."""
 
     execution_id: ExecutionId

@@ -99,7 +99,7 @@ class Executions:
                 return False
             _check_running(turn)
             command = await turn.command(answered.number)
-            if command is None or command.claim != answered.claim or not _is_of(command, worker):
+            if command is None or command.claim != answered.claim or not is_of(command.worker, worker):
                 raise ClaimLost(f'command {answered.number} of execution "{execution_id}" is not under this claim')
             self._held.keep(await turn.reply(answered.number, answered.outcome))
         return True
@@ -224,6 +224,6 @@ def _check_running(turn: Turn) -> None:
         raise Ended(f'execution "{turn.row.id}" is {turn.row.status}')
 
 
-def _is_of(command: Open, worker: str | None) -> bool:
+def is_of(claimed_by: str | None, worker: str | None) -> bool:
     """Whether a command was claimed under a worker's name: `NAME`, or `NAME/...` where it has several processes."""
-    return worker is None or (command.worker or "").partition("/")[0] == worker
+    return worker is None or (claimed_by or "").partition("/")[0] == worker

@@ -14,8 +14,10 @@ from noetl.errors import UsageError
 
 from ..queue.address import Address, database_address, is_alive
 from .app import build
+from .credentials import check_key
 from .embedded_postgres import EmbeddedPostgres
 from .migrating import migrate
+from .sealing import Sealer, sealer
 from .settings import ServerSettings
 
 STREAMS: Final = 3
@@ -28,6 +30,8 @@ def serve(settings: ServerSettings, environ: Mapping[str, str], ready: Callable[
     UsageError where another server has the data folder or the port, or the database cannot be used.
     """
     _check_free(settings)
+    key = settings.credentials_key
+    seals = sealer(None if key is None else key.get_secret_value(), settings.data)
     given = database_address(environ)
     embedded = None if given else EmbeddedPostgres.start(settings.data, settings.tz)
     address = given or (embedded.server if embedded else "")
@@ -36,7 +40,8 @@ def serve(settings: ServerSettings, environ: Mapping[str, str], ready: Callable[
         if embedded is not None:
             embedded.open_to_workers()
         worker_address = embedded.worker if embedded is not None else ""
-        _listen(settings, address, worker_address, environ, ready)
+        check_key(address, seals)
+        _listen(settings, address, seals, worker_address, environ, ready)
     finally:
         if embedded is not None:
             embedded.stop()
@@ -50,7 +55,12 @@ def _check_free(settings: ServerSettings) -> None:
 
 
 def _listen(
-    settings: ServerSettings, address: str, worker: str, environ: Mapping[str, str], ready: Callable[[Address], None]
+    settings: ServerSettings,
+    address: str,
+    seals: Sealer,
+    worker: str,
+    environ: Mapping[str, str],
+    ready: Callable[[Address], None],
 ) -> None:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
@@ -59,14 +69,16 @@ def _listen(
         raise UsageError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
     port = listening.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{host}:{port}"
+    url = f"{'http' if settings.tls_cert is None else 'https'}://{host}:{port}"
     env = {name: environ[name] for name in settings.allow_env if name in environ}
     config = uvicorn.Config(
-        build(settings, address, env),
+        build(settings, address, seals, env),
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=STREAMS,
         loop="asyncio",
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
     )
     own = Address(os.getpid(), url, worker)
     try:

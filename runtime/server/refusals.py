@@ -64,6 +64,21 @@ class NoToken(Refused):
     status = 401
 
 
+class NotPrivate(NotAllowed):
+    """Credentials are sent over TLS, or to this machine."""
+
+    def __init__(self) -> None:
+        super().__init__("credentials are sent over TLS, or to this machine: see NOETL_TLS_CERT")
+
+
+class NotNamed(NotAllowed):
+    """The command does not name the credential."""
+
+
+class NotOpened(Conflict):
+    """The credential was kept under another key."""
+
+
 class TooLarge(Refused):
     """The request is too large."""
 

@@ -17,12 +17,15 @@ from .services import Anyone, Here, Services, User
 from .turns import New
 
 router = APIRouter(prefix="/api/v2")
+nowhere = APIRouter(prefix="/api/v2")
+"""What answers last."""
 Id = ExecutionId
 Position = Annotated[int, Query(ge=0, le=2**62)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
-def _told(value: Json, status: int = 200) -> Response:
+def told(value: Json, status: int = 200) -> Response:
+    """An answer in JSON, whatever numbers and texts are in it (VAL-1)."""
     return Response(encoded(value), status, media_type="application/json")
 
 
@@ -90,13 +93,13 @@ async def executions(
     limit: Limit = 50,
 ) -> Response:
     """Executions, the latest first; `before` takes the `sequence` of the last one for the next page."""
-    return _told({"executions": [*(await services.looking.executions(status, before, limit))]})
+    return told({"executions": [*(await services.looking.executions(status, before, limit))]})
 
 
 @router.get("/executions/{execution_id}")
 async def execution(execution_id: Id, services: Here, _: User, runs: bool = False) -> Response:
     """An execution: status, output, error; with `runs=true` every run, as `noetl run --json` shows them."""
-    return _told(await services.looking.execution(execution_id, runs=runs))
+    return told(await services.looking.execution(execution_id, runs=runs))
 
 
 @router.post("/executions/{execution_id}/cancel")
@@ -121,7 +124,7 @@ async def execution_events(
     if "text/event-stream" in request.headers.get("accept", ""):
         stream = services.looking.stream(execution_id, after if last_event_id is None else last_event_id)
         return StreamingResponse(stream, media_type="text/event-stream", headers={"cache-control": "no-store"})
-    return _told({"events": [*found]})
+    return told({"events": [*found]})
 
 
 @router.post("/events")
@@ -158,7 +161,7 @@ class MissingStep(Refused):
     """The event names no step."""
 
 
-@router.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+@nowhere.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
 async def nothing(path: str) -> None:
     """What is nowhere else."""
     raise NotFound(f'there is nothing at "/api/v2/{path}"')

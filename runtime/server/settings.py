@@ -39,6 +39,13 @@ class ServerSettings(BaseSettings):
     """`NAME:TOKEN` of those who may register, execute and look, with commas between them."""
     worker_tokens: SecretStr = SecretStr("")
     """`NAME:TOKEN` of the workers, with commas between them."""
+    credentials_key: SecretStr | None = None
+    """The key under which credentials are kept, or several with commas between them: the first one seals. By default
+    one that is made in the data folder."""
+    tls_cert: Path | None = None
+    """A certificate, with its chain: with it the server speaks TLS."""
+    tls_key: Path | None = None
+    """The private key of the certificate, where it is in a file of its own."""
     tz: Annotated[str, Field(validation_alias="TZ")] = "UTC"
     """The time zone; that of the database must be the same."""
 

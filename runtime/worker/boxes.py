@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from ..ports import Outcome, ToolRunner
 from ..queue.claims import Claimed
+from .credentials import during
 
 HELD: Final = 16
 """Folders whose tools are kept warm."""
@@ -45,7 +46,8 @@ class Boxes:
         self._boxes.move_to_end(place)
         self._used[place] = self._used.get(place, 0) + 1
         try:
-            return await box.call(claimed.request)
+            with during(claimed):
+                return await box.call(claimed.request)
         finally:
             self._used[place] -= 1
             await self._thin_out()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from typing import Final
 
 import httpx
+
+from noetl.compiler.ir import Json
 
 from ..ports import Outcome
 from ..queue.claims import Claimed
@@ -22,12 +25,18 @@ _log = logging.getLogger("noetl.worker")
 class Posting:
     """A client of one server. Belongs to one event loop; `async with` closes it."""
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(self, url: str, token: str | None, trusted: ssl.SSLContext | bool = True) -> None:
+        self.url = url
         headers = {"content-type": "application/json"}
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         self._client = httpx.AsyncClient(
-            base_url=url, headers=headers, timeout=_SECONDS, limits=httpx.Limits(max_connections=32), trust_env=False
+            base_url=url,
+            headers=headers,
+            timeout=_SECONDS,
+            limits=httpx.Limits(max_connections=32),
+            trust_env=False,
+            verify=trusted,
         )
 
     async def __aenter__(self) -> Posting:
@@ -36,21 +45,24 @@ class Posting:
     async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
 
+    async def post(self, path: str, body: dict[str, Json]) -> httpx.Response:
+        """One request; httpx.TransportError if it is not answered."""
+        return await self._client.post(path, content=encoded(body).encode())
+
     async def outcome(self, claimed: Claimed, outcome: Outcome) -> None:
         """Post an outcome. Goes on trying while the server does not answer: whoever waits cancels it when the claim is
         lost. An outcome that the server refuses is told to the log: another worker has the command, or nobody wants it.
         """
-        event = {
+        event: dict[str, Json] = {
             "execution_id": claimed.request.execution_id,
             "name": "call.done" if outcome.error is None else "call.error",
             "event_id": f"{claimed.number}:{claimed.claim}",
             "payload": {"number": claimed.number, "claim": claimed.claim, "outcome": outcome.to_json()},
         }
-        body = encoded(event).encode()
         pause = FIRST_PAUSE
         while True:
             try:
-                answer = await self._client.post("/api/v2/events", content=body)
+                answer = await self.post("/api/v2/events", event)
             except httpx.TransportError as error:
                 _log.warning("the server does not answer: %s %s", type(error).__name__, error)
             else:

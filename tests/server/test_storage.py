@@ -91,6 +91,7 @@ def test_a_worker_may_claim_and_write_nothing(utc: Callable[[], str]) -> None:
         "TRUNCATE noetl.command",
         "INSERT INTO noetl.reply (execution_id, position, number, time) VALUES ('a', 1, 1, '')",
         "SELECT * FROM noetl.execution",
+        "SELECT * FROM noetl.credential",
         "UPDATE noetl.execution SET status = 'completed'",
         "SELECT noetl.keep_days(1, 1)",
         "CREATE TABLE noetl.own (a integer)",

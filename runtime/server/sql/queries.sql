@@ -126,6 +126,29 @@ LIMIT 100
 SELECT execution_id, position, time, name, step, key, iteration, data, worker FROM noetl.event
 WHERE execution_id = %(id)s AND position > %(after)s ORDER BY position LIMIT %(limit)s
 
+-- keep_credential --
+INSERT INTO noetl.credential (name, type, fields, sealed) VALUES (%(name)s, %(type)s, %(fields)s, %(sealed)s)
+ON CONFLICT (name) DO UPDATE SET type = excluded.type, fields = excluded.fields, sealed = excluded.sealed, updated = now()
+RETURNING xmax = 0 AS new
+
+-- drop_credential --
+DELETE FROM noetl.credential WHERE name = %(name)s
+
+-- credentials --
+SELECT name, type, fields, updated FROM noetl.credential ORDER BY name
+
+-- sealed --
+SELECT name, sealed FROM noetl.credential WHERE name = %(name)s
+
+-- any_sealed --
+SELECT name, sealed FROM noetl.credential ORDER BY updated DESC LIMIT 1
+
+-- claimed --
+-- What a worker holds at this moment: its lease has not lapsed.
+SELECT request, worker FROM noetl.command
+WHERE execution_id = %(execution_id)s AND number = %(number)s AND claim::text = %(claim)s
+  AND available > clock_timestamp()
+
 -- keep_days --
 SELECT noetl.keep_days(7, %(kept)s)
 

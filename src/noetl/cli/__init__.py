@@ -39,6 +39,7 @@ COMMANDS: Final[tuple[str, ...]] = (
     "server",
     "worker",
     "playbook",
+    "credential",
     "execute",
     "executions",
     "logs",

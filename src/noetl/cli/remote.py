@@ -25,12 +25,12 @@ def client(server: str | None) -> httpx.Client:
     """A client for a server, with the token of `NOETL_TOKEN`."""
     import httpx
 
-    from noetl.runtime.queue.address import server_url
+    from noetl.runtime.queue.address import server_url, trust
 
     token = os.environ.get("NOETL_TOKEN")
     headers = {"authorization": f"Bearer {token}"} if token else {}
     base = f"{(server or server_url(os.environ)).rstrip('/')}/api/v2"
-    return httpx.Client(base_url=base, headers=headers, timeout=60, trust_env=False)
+    return httpx.Client(base_url=base, headers=headers, timeout=60, trust_env=False, verify=trust(os.environ))
 
 
 def ask(asked: httpx.Client, method: str, path: str, **given: Any) -> dict[str, Any]:

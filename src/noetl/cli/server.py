@@ -89,11 +89,11 @@ def status(data: Data = None) -> None:
     """Say whether the server of a data folder answers. Exit code 1 if it does not."""
     import httpx
 
-    from noetl.runtime.queue.address import server_url
+    from noetl.runtime.queue.address import server_url, trust
 
     url = server_url({**os.environ, "NOETL_DATA": str(_folder(data))})
     try:
-        answer = httpx.get(f"{url}/api/v2/health", timeout=10, trust_env=False)
+        answer = httpx.get(f"{url}/api/v2/health", timeout=10, trust_env=False, verify=trust(os.environ))
         told = answer.json()
         healthy = answer.is_success
     except (httpx.HTTPError, ValueError):
@@ -105,6 +105,7 @@ def status(data: Data = None) -> None:
 def needed() -> None:
     """UsageError where the extra `server` is not installed."""
     try:
+        import cryptography  # noqa: F401
         import fastapi  # noqa: F401
         import psycopg_pool  # noqa: F401
         import pydantic_settings  # noqa: F401

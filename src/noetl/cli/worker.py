@@ -67,23 +67,25 @@ def start(
 
 
 async def _work(settings: WorkerSettings, server: str | None, credentials: str | None) -> None:
-    from noetl.runtime.credentials import local_credentials
-    from noetl.runtime.queue.address import server_url
+    from noetl.runtime.credentials import ChainedCredentials, local_credentials
+    from noetl.runtime.queue.address import server_url, trust
     from noetl.runtime.queue.claims import Queue
     from noetl.runtime.tools import ToolBox
     from noetl.runtime.worker.boxes import Boxes
+    from noetl.runtime.worker.credentials import LentCredentials
     from noetl.runtime.worker.posting import Posting
     from noetl.runtime.worker.worker import Worker
 
-    store = local_credentials(credentials, os.environ)
+    own = local_credentials(credentials, os.environ)
     url = server or server_url(os.environ)
     token = None if settings.token is None else settings.token.get_secret_value()
     identity = settings.identity()
-    boxes = Boxes(settings.folder, lambda folder: ToolBox(store, folder=folder))
     async with (
         Queue(_database(), identity, settings.kinds, settings.lease) as queue,
-        Posting(url, token) as posting,
+        Posting(url, token, trust(os.environ)) as posting,
     ):
+        store = ChainedCredentials(own, LentCredentials(posting))
+        boxes = Boxes(settings.folder, lambda folder: ToolBox(store, folder=folder))
         worker = Worker(queue, posting, boxes, settings)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)
