@@ -18,6 +18,7 @@ from noetl.targets.requirements import requirements
 from noetl.targets.verify import verify
 
 from .capabilities import TABLE, TOO_LARGE, UNKNOWN_PLAYBOOKS
+from .check import verify as check
 from .emit import Emitted, emit
 from .explain import explain
 from .layout import lay_out
@@ -46,6 +47,7 @@ def compile_playbook(source: Source, options: Options) -> Compiled:
     verify_text(Written(emitted.template, names, emitted.tables), made, source.workflow)
     if large := list(_too_large(emitted, source.path)):
         raise UnsupportedByTarget(large)
+    check(emitted.text, source.path)
     told = partial(explain, source, layout, emitted)
     return Compiled(layout.name, f"{layout.name}.argo.yaml", emitted.text, told, partial(requirements, source, NAME))
 

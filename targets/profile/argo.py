@@ -31,6 +31,7 @@ LabelValue = Annotated[
 Quantity = Annotated[str, _checked(kubernetes.is_quantity, "must be an amount of Kubernetes such as 500m or 1Gi")]
 Variable = Annotated[str, _checked(kubernetes.is_variable, "must be a name such as REGION")]
 Image = Annotated[str, _checked(kubernetes.is_image, "must be an image such as registry.example.com/noetl:1.0")]
+Plain = Annotated[str, _checked(lambda text: "{{" not in text, "must not hold {{, as Argo would replace it")]
 Bucket = Annotated[str, Field(pattern=r"^s3://[a-z0-9][-a-z0-9.]{1,61}[a-z0-9](/[-A-Za-z0-9_./]*)?$")]
 
 
@@ -59,7 +60,7 @@ class ArgoStep(_Closed):
     )
     priority_class: Name | None = Field(default=None, description="Who goes first where nodes are short.")
     labels: dict[Key, LabelValue] | None = Field(default=None, description="Of the pod.")
-    annotations: dict[Key, str] | None = Field(default=None, description="Of the pod.")
+    annotations: dict[Key, Plain] | None = Field(default=None, description="Of the pod.")
 
 
 class ArgoSecret(_Closed):
@@ -101,7 +102,7 @@ class ArgoWorkflow(_Closed):
     credentials: dict[Annotated[str, Field(min_length=1)], ArgoSecret] | None = Field(
         default=None, description="By the name that the playbook's auth has: the Secret that holds it."
     )
-    env: dict[Variable, str] | None = Field(
+    env: dict[Variable, Plain] | None = Field(
         default=None, description="Environment variables of the pods, which playbooks may read as env.NAME."
     )
     values: ArgoValues | None = Field(

@@ -54,6 +54,10 @@ class _Closed(BaseModel):
 class AirflowStep(_Closed):
     """What only Airflow knows of a task."""
 
+    long_wait: Seconds | None = Field(
+        default=None,
+        description="Seconds from which on a wait before an attempt gives the task's slot back; 30 without it.",
+    )
     pool: Text | None = Field(default=None, description="The pool in which the task takes slots. It has to exist.")
     pool_slots: Count | None = Field(default=None, description="How many slots it takes there.")
     queue: Text | None = Field(default=None, description="The queue of the executor.")

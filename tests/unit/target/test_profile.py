@@ -144,7 +144,7 @@ def arguments(content: str, variable: str) -> dict[str, str]:
         ),
         (
             "profile: 1\ndefaults: {argo: {image: 'a b', requests: {cpu: 2 GB}, node_selector: {a: 1}, imag: x}}\n"
-            "argo: {values: {above: 3, claim: a}, env: {a-b: c}}\nplaybooks: {x: {argo: {values: {}}}}",
+            "argo: {values: {above: 3, claim: a}, env: {a-b: c, d: '{{x}}'}}\nplaybooks: {x: {argo: {values: {}}}}",
             [
                 '2:26 NTL104 "image" in "argo" must be an image such as registry.example.com/noetl:1.0',
                 '2:49 NTL104 "cpu" in "requests" must be an amount of Kubernetes such as 500m or 1Gi',
@@ -152,6 +152,7 @@ def arguments(content: str, variable: str) -> dict[str, str]:
                 '2:79 NTL101 unexpected key "imag" in "argo"; allowed: annotations, image, image_pull_policy, labels,',
                 '3:17 NTL101 unexpected key "above" in "values"; allowed: claim, s3',
                 '3:44 NTL104 the key "a-b" in "env" must be a name such as REGION',
+                '3:55 NTL104 "d" in "env" must not hold {{, as Argo would replace it',
                 '4:32 NTL104 "values" in "argo" has one of claim and s3',
             ],
         ),
