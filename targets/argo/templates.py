@@ -24,7 +24,7 @@ VALUES_FOLDER: Final = "/var/noetl/values"
 """The volume for large values, and where it is mounted."""
 _SINGLE: Final = (contract.EDGE, contract.CTX, contract.REC)
 _MANY: Final = (contract.CTX, contract.REC, contract.FAILED)
-_LOST: Final = "lastRetry.status == 'Error' || lastRetry.exitCode in ['-1', '137', '143']"
+_LOST: Final = " || ".join(("lastRetry.status == 'Error'", *(f"lastRetry.exitCode == '{n}'" for n in (-1, 137, 143))))
 """When a pod is run again: it was lost, or somebody ended it. What the runner itself ends with says how it went."""
 
 
