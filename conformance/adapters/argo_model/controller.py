@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from . import dag, steps
-from .expressions import EvaluationFailed, Unresolved
+from .expressions import EvaluationFailed, Unresolved, Value, evaluate, parse
 from .manifest import Kind, Manifest, OutsideSubset, Retry, Task, Template
 from .nodes import Node, Phase, Type
 from .scope import Scope
@@ -167,9 +167,8 @@ class Workflow:
         last = self.nodes[node.children[-1]] if node.children else None
         if last is not None and not last.fulfilled:
             self._attempt(task, template, place, scope, len(node.children) - 1)
-        elif last is not None and (last.phase not in retry.phases or len(node.children) > retry.limit):
-            node.outputs, node.exit_code, node.phase = last.outputs, last.exit_code, last.phase
-            node.message = "No more retries left" if last.phase in retry.phases else last.message
+        elif last is not None and (why := _no_retry(last, retry, len(node.children))) is not None:
+            node.outputs, node.exit_code, node.phase, node.message = last.outputs, last.exit_code, last.phase, why
         else:
             number = len(node.children)
             node.children.append(f"{place.name}({number})")
@@ -178,14 +177,8 @@ class Workflow:
 
     def _attempt(self, task: Task, template: Template, place: Place, scope: Scope, number: int) -> None:
         name = f"{place.name}({number})"
-        before = self.nodes.get(f"{place.name}({number - 1})")
-        exit_code = None if before is None else before.exit_code
-        known: dict[str, str | None] = {
-            "retries": str(number),
-            "lastRetry.exitCode": "0" if before is None else "-1" if exit_code is None else str(exit_code),
-            "lastRetry.status": "" if before is None else before.phase,
-            "lastRetry.message": "" if before is None else before.message,
-        }
+        known: dict[str, str | None] = {"retries": str(number)}
+        known |= {f"lastRetry.{key}": told for key, told in _last_retry(self.nodes.get(f"{place.name}({number - 1})"))}
         attempt = Scope(known)
         inner = Scope({tag: value and attempt.substitute(value) for tag, value in scope.values.items()} | known)
         self._dispatch(task, template, replace(place, name=name, display=f"{place.display}({number})"), inner)
@@ -260,6 +253,26 @@ class Workflow:
             node.phase, node.message = "Error", end.lost or gone
         else:
             node.phase = "Succeeded"
+
+
+def _no_retry(last: Node, retry: Retry, attempts: int) -> str | None:
+    """Why there is no further attempt after this one: the message of the node of them all."""
+    if last.phase not in retry.phases:
+        return last.message
+    if attempts > retry.limit:
+        return "No more retries left"
+    known: dict[str, Value] = {"lastRetry": dict(_last_retry(last))}
+    if retry.expression is not None and evaluate(parse(retry.expression), known) is not True:
+        return "retryStrategy.expression evaluated to false"
+    return None
+
+
+def _last_retry(last: Node | None) -> Iterator[tuple[str, str]]:
+    """What an attempt, or the expression before it, is told of the one before."""
+    exit_code = None if last is None else last.exit_code
+    yield "exitCode", "0" if last is None else "-1" if exit_code is None else str(exit_code)
+    yield "status", "" if last is None else last.phase
+    yield "message", "" if last is None else last.message
 
 
 def _command(template: Template, scope: Scope) -> tuple[list[str], dict[str, str]]:

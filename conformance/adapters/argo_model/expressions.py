@@ -67,6 +67,13 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
+class Number:
+    """`asInt(of)`."""
+
+    of: Expression
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """`test ? yes : no`."""
 
@@ -75,7 +82,7 @@ class Choice:
     no: Expression
 
 
-Expression: TypeAlias = Constant | Name | Member | Binary | Not | Choice
+Expression: TypeAlias = Constant | Name | Member | Binary | Not | Number | Choice
 
 _LEVELS: Final = (("??",), ("||",), ("&&",), ("==", "!="), ("+", "-"))
 """Signs between two values, those that bind least first."""
@@ -145,6 +152,10 @@ class _Parser:
         if kind == "number":
             return Constant(int(text))
         if kind == "name" and text not in _REFUSED:
+            if text == "asInt" and self._take("("):
+                of = self.choice()
+                self._expect(")")
+                return Number(of)
             if self._sign() == "(":
                 raise OutsideSubset(f"the function {text}")
             if text in _WORDS and self._sign() == ".":
@@ -209,10 +220,20 @@ def evaluate(expression: Expression, names: Mapping[str, Value]) -> Value:
             return holder.get(name)
         case Not(of):
             return not evaluate(of, names)
+        case Number(of):
+            return _number(evaluate(of, names))
         case Choice(test, yes, no):
             return evaluate(yes if evaluate(test, names) is True else no, names)
         case Binary(sign, left, right):
             return _binary(sign, left, right, names)
+
+
+def _number(value: Value) -> int:
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise EvaluationFailed(f'strconv.ParseInt: parsing "{value}": invalid syntax')
 
 
 def _is_optional(of: Expression) -> bool:
@@ -248,7 +269,7 @@ def plain_chains(expression: Expression, forgiving: bool = False) -> Iterator[tu
         case Member() if (chain := _chain(expression)) is not None:
             if not forgiving:
                 yield chain
-        case Member(of) | Not(of):
+        case Member(of) | Not(of) | Number(of):
             yield from plain_chains(of, forgiving)
         case Choice(test, yes, no):
             for part in (test, yes, no):
@@ -274,7 +295,7 @@ def roots(expression: Expression) -> frozenset[str]:
     match expression:
         case Name(name):
             return frozenset((name,))
-        case Member(of) | Not(of):
+        case Member(of) | Not(of) | Number(of):
             return roots(of)
         case Choice(test, yes, no):
             return roots(test) | roots(yes) | roots(no)

@@ -63,6 +63,8 @@ class Retry:
 
     limit: int
     phases: frozenset[str]
+    expression: str | None
+    """Has to be true of the last attempt, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +162,12 @@ def _retry(strategy: Json) -> Retry | None:
     if strategy is None:
         return None
     found = _map(strategy)
-    _closed("retryStrategy", found, frozenset(("limit", "retryPolicy")))
-    policy = _text(found.get("retryPolicy", "OnFailure"))
+    _closed("retryStrategy", found, frozenset(("limit", "retryPolicy", "expression")))
+    expression = None if "expression" not in found else _text(found["expression"])
+    policy = _text(found.get("retryPolicy", "OnFailure" if expression is None else "Always"))
     if policy not in _POLICIES or "limit" not in found:
         raise OutsideSubset("a retryStrategy without a limit, or of another policy")
-    return Retry(int(_text(found["limit"])), _POLICIES[policy])
+    return Retry(int(_text(found["limit"])), _POLICIES[policy], expression)
 
 
 def _outputs(found: dict[str, Json]) -> Iterator[Output]:
