@@ -139,7 +139,7 @@ class _Layout:
                 tuple(self._tasks[id_] for id_ in sources),
                 tuple(self._tasks[id_] for id_ in many) if joins else (),
                 tuple(self._tasks[id_] for id_ in self._named(copy.id, sources)) if joins else (),
-                pod=True,
+                pod=bool(many and joins) or not sources or not _calls_nothing(unit),
             )
             self._tasks[copy.id] = task
             self._many[copy.id] = many | {copy.id: None} if unit.many else many
@@ -175,6 +175,15 @@ class _Layout:
                 found.add(id_)
                 todo += (task.copy.id for task in self._tasks[id_].sources)
         return sorted(found, key=self._order.__getitem__)
+
+
+def _calls_nothing(unit: Unit) -> bool:
+    """Whether a run of the unit can only succeed, with the args of its tokens, and nothing comes after it."""
+    if unit.kind == "region" or any(unit.step.edges()):
+        return False
+    step = unit.step
+    parts = (step.tool, step.loop, step.vars, step.sink, *step.rules, *step.args.entries)
+    return not any(part is not None for part in parts)
 
 
 def extent(steps: Iterable[ir.Step]) -> tuple[int, int]:
