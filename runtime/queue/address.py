@@ -20,6 +20,8 @@ DATA: Final = ".noetl/server"
 """The data folder of a server where nothing else is said, in the current folder."""
 URL: Final = "http://localhost:8000"
 """The address of a server where nothing else is said."""
+POSTGRES: Final = "postgres"
+"""Where in the data folder a PostgreSQL of the server's own is."""
 _FILE: Final = "server.json"
 
 
@@ -119,6 +121,14 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def is_left(data: Path) -> bool:
+    """Whether a PostgreSQL of its own runs in the data folder of a server, though that may have been killed."""
+    try:
+        return is_alive(int((data / POSTGRES / "postmaster.pid").read_text("ascii").partition("\n")[0]))
+    except (OSError, ValueError):
+        return False
 
 
 def ended(address: Address, seconds: float) -> bool:

@@ -77,6 +77,12 @@ class Queue:
     ) -> None:
         await self._dropped()
 
+    async def zone(self) -> str:
+        """The time zone of the database. QueueLost if it does not answer."""
+        async with self._asking() as connection:
+            row = await (await connection.execute("SELECT current_setting('TimeZone')")).fetchone()
+        return "" if row is None else str(row[0])
+
     async def claim(self, most: int, kind: str | None = None, others: Iterable[str] = ()) -> list[Claimed]:
         """Up to `most` commands: of one of this worker's kinds, or of all but some.
 

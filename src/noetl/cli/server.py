@@ -77,7 +77,17 @@ def stop(data: Data = None) -> None:
     folder = _folder(data)
     address = Address.read(folder)
     if address is None or not is_alive(address.pid):
-        print(f"no server runs for {folder}")
+        from noetl.runtime.queue.address import is_left
+
+        if is_left(folder):
+            needed()
+            from noetl.runtime.server.embedded_postgres import stop_left
+
+            stop_left(folder)
+            print("no server runs; stopped the PostgreSQL that one had left")
+        else:
+            print(f"no server runs for {folder}")
+        Address.remove(folder)
         raise typer.Exit(OK)
     if not ended(address, STOPPED):
         raise UsageError(f"the server with process {address.pid} did not end within {STOPPED:g} s")

@@ -45,6 +45,7 @@ def start(
     credentials: Annotated[
         str | None, typer.Option("--credentials", metavar="FILE|URL", help="The credential store of this place.")
     ] = None,
+    v2: Annotated[bool, typer.Option("--v2", help="Changes nothing: every worker is one of version 2.")] = False,
 ) -> None:
     """Start a worker; it listens on no port.
 
@@ -59,6 +60,7 @@ def start(
     """
     from .server import needed
 
+    del v2  # commands that were written for noetlctl say it
     needed()
     from noetl.runtime.worker.settings import read_settings
 
@@ -70,6 +72,7 @@ async def _work(settings: WorkerSettings, server: str | None, credentials: str |
     from noetl.runtime.credentials import ChainedCredentials, local_credentials
     from noetl.runtime.queue.address import server_url, trust
     from noetl.runtime.queue.claims import Queue
+    from noetl.runtime.queue.settings import check_zone
     from noetl.runtime.tools import ToolBox
     from noetl.runtime.worker.boxes import Boxes
     from noetl.runtime.worker.credentials import LentCredentials
@@ -84,6 +87,7 @@ async def _work(settings: WorkerSettings, server: str | None, credentials: str |
         Queue(_database(), identity, settings.kinds, settings.lease) as queue,
         Posting(url, token, trust(os.environ)) as posting,
     ):
+        check_zone(await queue.zone(), settings.tz, "worker")
         store = ChainedCredentials(own, LentCredentials(posting))
         boxes = Boxes(settings.folder, lambda folder: ToolBox(store, folder=folder))
         worker = Worker(queue, posting, boxes, settings)
