@@ -131,7 +131,7 @@ def test_the_postgres_of_a_killed_server_is_stopped_and_was_closed_to_others(tmp
         process = made.server()
         address = Address.read(made.folder)
         assert address is not None
-        host = Path(psycopg.conninfo.conninfo_to_dict(address.worker_database)["host"])
+        host = Path(str(psycopg.conninfo.conninfo_to_dict(address.worker_database)["host"]))
         assert host.stat().st_mode & 0o777 == 0o700
         assert (host == (made.folder / POSTGRES).resolve()) is (folder == "data")
         process.send_signal(signal.SIGKILL)
