@@ -1,7 +1,7 @@
 # Two commands for a start: make demo, make test. Each sets itself up; nothing outside this folder is needed
 # but Python 3.11 to 3.13, make, git and the package index.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test smoke standard scheduler distil test-browser corpus lint style types layers words lock lock-check bench fuzz pairs wheel-test
+.PHONY: help setup demo test smoke standard scheduler airflow-versions distil test-browser corpus lint style types layers words lock lock-check bench fuzz pairs wheel-test
 
 PYTHON ?=
 export PYTHON
@@ -44,6 +44,9 @@ standard: setup ## The standard level of noetl conform on runtime and Airflow; t
 
 scheduler: setup ## Over 50 playbooks on all parts of Airflow: scheduler, processor, API server, PostgreSQL.
 	@NOETL_SCHEDULER=all $(BIN)/pytest tests/integration/test_airflow_scheduler.py $(ARGS)
+
+airflow-versions: setup ## Compiled playbooks on Airflow 3.1, 3.2 and 3.3, which are installed in build/; ARGS=3.2 for one.
+	@$(BIN)/python scripts/airflow_smoke.py $(ARGS)
 
 distil: setup ## Make conformance/distilled.txt, the cases of the smoke level, from the faults of the engine.
 	@$(BIN)/python scripts/distil.py $(ARGS)

@@ -1,13 +1,17 @@
-"""Runs compiled DAGs on another version of Airflow, in that version's own environment, beside the reference runtime.
+"""Runs compiled DAGs on versions of Airflow, each in an environment of its own, beside the reference runtime.
 
-    python scripts/airflow_smoke.py VERSION PYTHON
+    python scripts/airflow_smoke.py [VERSION...]
+    python scripts/airflow_smoke.py VERSION --python PYTHON
 
-PYTHON is the interpreter of an environment with apache-airflow VERSION.*, its standard provider, and what noetl itself
-needs; noetl is taken from here. A line is printed for each playbook; the exit code is 1 where an outcome differs.
+The environments are made in build/ with the packages of the time when that Airflow came out, as its constraints have
+them, and are kept. PYTHON is the interpreter of another one, with apache-airflow VERSION.*, its standard provider, and
+what noetl itself needs; noetl is taken from here. A line is printed for each playbook; the exit code is 1 where an
+outcome differs.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import importlib
 import json
@@ -15,6 +19,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +34,9 @@ max_active_runs: 1
 defaults: {timeout: 600, airflow: {priority_weight: 2}}
 steps: {start: {owner: me}}
 """
-SECONDS: Final = 600
+RELEASES: Final = {"3.1": ("3.1.8", "2026-03-20"), "3.2": ("3.2.2", "2026-06-05"), "3.3": ("3.3.2", "2026-09-24")}
+"""By version its last release, with a day soon after it: newer packages than that may not fit it."""
+SECONDS: Final = 1800
 
 
 def main() -> int:
@@ -37,20 +44,43 @@ def main() -> int:
     if sys.argv[1:2] == ["--child"]:
         run_all(Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]))
         return 0
-    if len(sys.argv) != 3:
-        print(__doc__, file=sys.stderr)
-        return 2
-    version, python = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("versions", metavar="VERSION", nargs="*", help=", ".join(RELEASES))
+    parser.add_argument("--python", help="an interpreter that has this Airflow")
+    asked = parser.parse_args()
+    unknown = [version for version in asked.versions if version not in RELEASES]
+    if unknown or (asked.python and len(asked.versions) != 1):
+        parser.error(f"no such version: {unknown[0]}" if unknown else "--python goes with one version")
+    wrong = [v for v in asked.versions or RELEASES if not same(v, asked.python or environment_of(v))]
+    return 1 if wrong else 0
+
+
+def same(version: str, python: str) -> bool:
+    """Whether every playbook comes to what the runtime makes of it; a line is printed for each."""
     with tempfile.TemporaryDirectory(prefix="noetl-smoke-") as folder:
         home = Path(folder)
-        expected = {**emit(version, home / "dags")}
+        expected = emit(version, home / "dags")
         found = in_environment(python, home)
-    wrong = 0
-    for dag_id, summary in expected.items():
-        problem = difference(summary, found["runs"].get(dag_id))
-        wrong += problem is not None
-        print(f"airflow {found['version']}: {dag_id}: {problem or 'as the reference runtime has it'}")
-    return 1 if wrong else 0
+    problems = {dag_id: difference(summary, found["runs"].get(dag_id)) for dag_id, summary in expected.items()}
+    for dag_id, problem in problems.items():
+        print(f"airflow {found['version']}: {dag_id}: {problem or 'as the reference runtime has it'}", flush=True)
+    return not any(problems.values())
+
+
+def environment_of(version: str) -> str:
+    """The interpreter of the environment in build/, which is made if it is not there."""
+    release, day = RELEASES[version]
+    place = ROOT / "build" / f"airflow-{release}"
+    python = place / "bin" / "python"
+    if not (place / "complete").exists():
+        own = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+        uv = str(Path(sys.executable).with_name("uv"))
+        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(place)], check=True)
+        wanted = [f"apache-airflow=={release}", "apache-airflow-providers-standard", *own]
+        command = [uv, "pip", "install", "--quiet", "--python", str(python), "--exclude-newer", f"{day}T00:00:00Z"]
+        subprocess.run([*command, *wanted], check=True)
+        (place / "complete").touch()
+    return str(python)
 
 
 def emit(version: str, folder: Path) -> dict[str, dict[str, Any]]:

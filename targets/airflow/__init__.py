@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from noetl.targets.base import Capability, Compiled, Options, Source, Target
+    from noetl.targets.trace import Mention, Places
 
 
 class AirflowTarget:
@@ -33,6 +36,18 @@ class AirflowTarget:
         from .lower import compile_playbook
 
         return compile_playbook(source, options or Options())
+
+    def places(self, content: str) -> Places | None:
+        """What a DAG file says about its tasks; None if noetl has not made it."""
+        from .tracing import places
+
+        return places(content)
+
+    def mentions(self, text: str) -> Iterator[Mention]:
+        """The task that a line of a log, its path, or the address of a page speaks of."""
+        from .tracing import mentions
+
+        return mentions(text)
 
 
 TARGET: Final[Target] = AirflowTarget()

@@ -7,13 +7,13 @@ from typing import Final
 from noetl.diagnostics import Severity, kind
 from noetl.targets.base import Capability
 
-VERSIONS: Final = ("3.1", "3.3")
+VERSIONS: Final = ("3.1", "3.2", "3.3")
 """The versions of Airflow for which there are files, the newest last."""
 RESUMING: Final = ("3.3",)
 """Those with a store of task states, in which replies are kept."""
 RESULTS: Final = ("3.3",)
 """Those in which a task can be the result of a DAG run."""
-TIMETABLES: Final = ("3.3",)
+TIMETABLES: Final = ("3.2", "3.3")
 """Those whose SDK has timetables; before, they are in Airflow's core."""
 
 PLAYBOOK: Final = kind(
@@ -53,7 +53,7 @@ TABLE: Final[tuple[Capability, ...]] = (
     Capability(
         "resume",
         "emulated",
-        "3.1: there is no such store; a killed region fails, and what a profile gives retries makes its calls "
+        "3.1 and 3.2: there is no such store; a killed region fails, and what a profile gives retries makes its calls "
         "again, with the same idempotency keys",
         versions=tuple(version for version in VERSIONS if version not in RESUMING),
     ),

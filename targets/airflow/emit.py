@@ -55,6 +55,7 @@ JOIN = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
 playbook = Playbook(
     PLAYBOOK,
     FLOW,
+    file={literal_file},
 {arguments}    description={description},
     digest="{digest}",
     made_by="{version}",
@@ -112,6 +113,7 @@ def emit(source: Source, layout: Layout, settings: Settings | None = None, versi
         sdk=", ".join(["DAG", *timetable, "TriggerRule"]) + (_TIMETABLE if scheduled and not timetable else ""),
         title=_title(workflow),
         file=_one_line(os.path.basename(source.path)),
+        literal_file=quoted(os.path.basename(source.path)),
         version=noetl.__version__,
         about=_REGIONS if regions else "",
         operators=", ".join(sorted({"BranchStep", "Playbook", "Verdict", "connect", *map(_operator, layout.steps)})),

@@ -33,6 +33,7 @@ class Playbook:
         text: str,
         flow: str,
         *,
+        file: str,
         description: str,
         digest: str,
         made_by: str,
@@ -43,6 +44,8 @@ class Playbook:
         check_version(made_by, noetl.__version__)
         self.playbooks = dict(playbooks or {})
         """The texts of the playbooks that steps may run, by file (TOO-4)."""
+        self.file = file
+        """The name of the playbook's file."""
         self.interval = interval
         """The entry of a scheduled execution's payload that holds its interval."""
         self.payload = dict(payload or {})

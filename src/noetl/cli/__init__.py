@@ -45,6 +45,7 @@ COMMANDS: Final[tuple[str, ...]] = (
     "logs",
     "compile",
     "diff",
+    "trace",
     "conform",
     "test",
     "schema",

@@ -174,6 +174,7 @@ def playbook(text: str, made_by: str = noetl.__version__) -> Playbook:
     return Playbook(
         text,
         '\na 2-4\n    next.0 4 -> .62\n.62 5 "b"\n',
+        file="a.yaml",
         description="What it is.",
         digest=fingerprint(text, {}),
         made_by=made_by,
@@ -182,7 +183,7 @@ def playbook(text: str, made_by: str = noetl.__version__) -> Playbook:
 
 def test_an_edited_playbook_is_told() -> None:
     with pytest.raises(UsageError, match="edit the playbook and compile it again"):
-        Playbook("a", "", description="", digest=fingerprint("b", {}), made_by=noetl.__version__)
+        Playbook("a", "", file="a.yaml", description="", digest=fingerprint("b", {}), made_by=noetl.__version__)
 
 
 @pytest.mark.parametrize(
