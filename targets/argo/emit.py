@@ -32,6 +32,8 @@ PODLESS: Final = "done"
 """The template of a task without a pod."""
 MAIN: Final = "main"
 _DIGITS: Final = 8
+_WIDTH: Final = 110
+"""Characters of a line of the verdict's condition."""
 _LABEL: Final = re.compile(r"[^-A-Za-z0-9_.]+")
 _CONFIG: Final = """\
 # Made by noetl {version} from {file}. Edit the playbook, not this file.
@@ -105,8 +107,14 @@ class _Tasks:
 
     def verdict(self) -> str:
         """The last task, without a pod: Omitted, and the Workflow Failed, exactly if one of all others is."""
-        terms = " &&\n          ".join(map(forms.settled, self.names))
-        return f"      - name: {VERDICT}\n        template: {PODLESS}\n        depends: >-\n          {terms}\n"
+        lines = [""]
+        for term in (f"{forms.settled(name)} &&" for name in self.names):
+            if len(lines[-1]) + len(term) < _WIDTH:
+                lines[-1] = f"{lines[-1]} {term}".lstrip()
+            else:
+                lines.append(term)
+        folded = "\n          ".join(filter(None, lines)).removesuffix(" &&")
+        return f"      - name: {VERDICT}\n        template: {PODLESS}\n        depends: >-\n          {folded}\n"
 
     def _line(self, name: str, template: str, depends: str, when: str, inputs: list[str] | None) -> None:
         parts = [f"name: {name}", f"template: {template}"]

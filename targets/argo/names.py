@@ -25,8 +25,6 @@ FAILS: Final = "x-"
 
 _HASH_DIGITS: Final = 10
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
-_MARKS: Final = frozenset("xnhr")
-"""The letters after two dashes that mean something."""
 _TASK: Final = re.compile(r"s-(?P<name>.+?)(?:--region)?(?:--n[0-9]+)?")
 _ESCAPE: Final = re.compile(r"--x([0-9a-f]{2})")
 
@@ -74,7 +72,7 @@ def _escaped(text: str, *, slashes: bool) -> str:
             found.append(sign)
         elif sign == "_" and inner:
             found.append("-")
-        elif sign == "/" and inner and slashes and after not in _MARKS:
+        elif sign == "/" and inner and slashes and after != "x":
             found.append("--")
         else:
             found += (f"--x{byte:02x}" for byte in sign.encode("utf-8", "surrogatepass"))
