@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, cast
@@ -46,7 +46,7 @@ from .argo_pods import Pods, PodsLate
 from .base import Observed
 from .runtime import recorded
 
-SECONDS: Final = 60.0
+SECONDS: Final = 180.0
 """For a case at most."""
 TOGETHER: Final = 4
 """Cases that are run beside each other."""
@@ -131,17 +131,32 @@ class ArgoCase:
     env: Mapping[str, str]
     folder: Path
     uid: str
+    secrets: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """The entries of the cluster's Secrets, by name and key."""
+    fault: str | None = None
+    """The fault that the program of the pods has, for tests of the suite: a name of `argo_mutants`."""
 
-    def run(self, node: Node) -> ArgoRun | str:
-        """What became of it; or why nothing did."""
+    def run(self, node: Node, watch: Callable[[Pods], None] | None = None) -> ArgoRun | str:
+        """What became of it; or why nothing did. `watch` is given the pods before any runs."""
         mounted = self.folder / MOUNTED
         mounted.mkdir(parents=True, exist_ok=True)
         for name, text in self.files().items():
             (mounted / name).write_bytes(text.encode())
-        manifest = read([workflow_of(self.documents, json.dumps(dict(self.payload)), self.uid)])
+        manifest = read([workflow_of(self.documents, contract.crossing(dict(self.payload)), self.uid)])
         home = self.folder / FILES
         home.mkdir(exist_ok=True)
-        pods = Pods(node, self.folder / "pods", mounted=mounted, home=home, env=self.env, seconds=SECONDS)
+        pods = Pods(
+            node,
+            self.folder / "pods",
+            mounted=mounted,
+            home=home,
+            env=self.env,
+            seconds=SECONDS,
+            secrets=self.secrets,
+            fault=self.fault,
+        )
+        if watch is not None:
+            watch(pods)
         workflow = Workflow(manifest, pods)
         try:
             workflow.run()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Any, Final, cast
 
 from noetl.targets.argo import contract
 
@@ -40,9 +40,10 @@ class Pods:
         home: Path,
         env: Mapping[str, str],
         seconds: float,
+        secrets: Mapping[tuple[str, str], str] | None = None,
         fault: str | None = None,
     ) -> None:
-        """`env` is what the cluster adds to each pod, such as the values of Secrets; `seconds` are for all of them."""
+        """`env` is added to what the manifest says; `seconds` are for all pods; `secrets` are by name and key."""
         self.logs: dict[str, Path] = {}
         """By node what its pod wrote to its standard output and its standard error."""
         self._node = node
@@ -50,6 +51,7 @@ class Pods:
         self._home = home
         self._env = {**env, contract.FOLDER_ENV: str(mounted)}
         self._until = time.monotonic() + seconds
+        self._secrets = secrets or {}
         self._fault = fault
         self._ended: SimpleQueue[tuple[str, int | None]] = SimpleQueue()
         self._running: dict[str, tuple[str, Template, Path]] = {}
@@ -61,7 +63,8 @@ class Pods:
         folder.mkdir(parents=True)
         given = [self._argument(folder, number, part) for number, part in enumerate(argv)]
         log = self.logs[name] = folder / "log"
-        environ = {**env, **self._env, contract.OUTPUTS_ENV: str(folder)}
+        secret = dict(_from_secrets(template, self._secrets))
+        environ = {**env, **secret, **self._env, contract.OUTPUTS_ENV: str(folder)}
         process = Process(given, environ, self._home, log, self._fault)
         pod = self._node.start(process, lambda code: self._ended.put((name, code)))
         self._running[name] = pod, template, folder
@@ -96,12 +99,20 @@ class Pods:
         return f"@{file}"
 
 
-def _outputs(template: Template, folder: Path) -> list[tuple[str, str]]:
+def _from_secrets(template: Template, secrets: Mapping[tuple[str, str], str]) -> Iterator[tuple[str, str]]:
+    """The variables of a pod that the kubelet takes from Secrets, of those that exist."""
+    for entry in cast("list[dict[str, Any]]", template.container.get("env", [])):
+        if "valueFrom" in entry:
+            place = entry["valueFrom"]["secretKeyRef"]
+            found = secrets.get((place["name"], place["key"]))
+            if found is not None:
+                yield entry["name"], found
+
+
+def _outputs(template: Template, folder: Path) -> Iterator[tuple[str, str]]:
     """The files of the output parameters that were written, without one newline at the end, as the executor reads."""
-    found: list[tuple[str, str]] = []
     for output in template.outputs:
         if output.path is not None:
             file = folder / Path(output.path).relative_to(contract.OUTPUTS)
             if file.exists():
-                found.append((output.name, file.read_text("utf-8").removesuffix("\n")))
-    return found
+                yield output.name, file.read_text("utf-8").removesuffix("\n")

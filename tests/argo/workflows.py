@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
@@ -16,6 +16,7 @@ from noetl.compiler.ir import Json
 from noetl.conformance.adapters.argo import ArgoCase, ArgoRun, documents_of
 from noetl.conformance.adapters.argo_node import Node
 from noetl.conformance.adapters.argo_outcome import outcome_of
+from noetl.conformance.adapters.argo_pods import Pods
 from noetl.targets.argo import TARGET, contract
 from noetl.targets.argo.store import store_at
 from noetl.targets.base import Options, Source
@@ -46,9 +47,9 @@ def argo_case(
     return ArgoCase(documents_of(made.content), compilation.workflow, payload or {}, given, folder, uid)
 
 
-def ran(case: ArgoCase, node: Node) -> tuple[ArgoRun, dict[str, Json]]:
+def ran(case: ArgoCase, node: Node, watch: Callable[[Pods], None] | None = None) -> tuple[ArgoRun, dict[str, Json]]:
     """What became of the Workflow, and the outcome."""
-    run = case.run(node)
+    run = case.run(node, watch)
     assert isinstance(run, ArgoRun), run
     store = store_at(case.env.get(contract.VALUES_ENV, ""))
     outcome = outcome_of(case.units(), case.workflow, case.uid, run.nodes, store)
