@@ -44,6 +44,7 @@ COMMANDS: Final[tuple[str, ...]] = (
     "executions",
     "logs",
     "compile",
+    "deploy",
     "diff",
     "trace",
     "conform",
