@@ -8,6 +8,7 @@ import heapq
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from noetl.compiler import ir
@@ -35,6 +36,8 @@ class Source:
 
 
 UNKNOWN: Final = Source("", "")
+NOW: Final[Mapping[int, str]] = {}
+"""When commands were issued that are issued now."""
 
 
 async def execute(
@@ -113,6 +116,11 @@ async def _answer(command: Command, runner: ToolRunner, clock: Clock) -> Reply:
     return Reply(clock.now())
 
 
+def _seconds(earlier: str, later: str) -> float:
+    """From one time to another; 0 where the clock has gone back."""
+    return max(0.0, (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds())
+
+
 class _Driver:
     """Carries out commands side by side and feeds the replies back, one at a time."""
 
@@ -130,10 +138,11 @@ class _Driver:
     async def run(self, replies: Iterable[Replied]) -> None:
         """Give the engine the replies that were kept, then carry out what is open and all that comes after it.
 
-        However it ends, no call is left under way. ExecutionError where a kept reply answers nothing.
+        A wait goes on from when it began. However it ends, no call is left under way. ExecutionError where a kept reply
+        answers nothing.
         """
-        answer(self._execution, replies)
-        self._take(self._execution.open_commands())
+        issued = answer(self._execution, replies)
+        self._take(self._execution.open_commands(), issued)
         try:
             while self._calls or self._waits or self._done:
                 replied = await self._next()
@@ -151,12 +160,15 @@ class _Driver:
             with contextlib.suppress(asyncio.CancelledError):
                 await call
 
-    def _take(self, issued: Sequence[Issued]) -> None:
+    def _take(self, issued: Sequence[Issued], times: Mapping[int, str] = NOW) -> None:
+        """Begin to carry out commands; `times` has those that were issued before, and when."""
         for item in issued:
             if isinstance(item.command, Invoke):
                 self._calls[item.number] = asyncio.create_task(self._carry(item.number, item.command))
             else:
-                heapq.heappush(self._waits, (self._clock.monotonic() + item.command.seconds, item.number))
+                gone = _seconds(times[item.number], self._clock.now()) if item.number in times else 0.0
+                due = self._clock.monotonic() + max(0.0, item.command.seconds - gone)
+                heapq.heappush(self._waits, (due, item.number))
 
     async def _carry(self, number: int, command: Invoke) -> None:
         try:

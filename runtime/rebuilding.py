@@ -40,13 +40,19 @@ def rebuilt(kept: Kept, listener: Listener, *, trace: bool = False, cancelled: s
     return execution
 
 
-def answer(execution: Execution, replies: Iterable[Replied]) -> None:
-    """Give a started execution the replies that were kept of it; ExecutionError where one answers nothing."""
+def answer(execution: Execution, replies: Iterable[Replied]) -> dict[int, str]:
+    """Give a started execution the replies that were kept of it; ExecutionError where one answers nothing.
+
+    Gives back when each command that a reply brought up was issued, by number.
+    """
+    issued: dict[int, str] = {}
     for position, replied in enumerate(replies, 1):
         try:
-            execution.apply(replied.number, replied.reply)
+            fresh = execution.apply(replied.number, replied.reply)
         except ValueError as error:
             raise ExecutionError(
                 f'execution "{execution.info.execution_id}" cannot be made again: reply {position} fits nothing'
                 f" ({error}); its log is damaged, or of another version of noetl"
             ) from error
+        issued.update((one.number, replied.reply.time) for one in fresh)
+    return issued

@@ -10,7 +10,8 @@ from noetl.targets.base import Capability
 VERSIONS: Final = ("3.1", "3.2", "3.3")
 """The versions of Airflow for which there are files, the newest last."""
 RESUMING: Final = ("3.3",)
-"""Those with a store of task states, in which replies are kept."""
+"""Those with a store of task states, in which replies are kept, and with policies for retries."""
+_BEFORE: Final = tuple(version for version in VERSIONS if version not in RESUMING)
 RESULTS: Final = ("3.3",)
 """Those in which a task can be the result of a DAG run."""
 TIMETABLES: Final = ("3.2", "3.3")
@@ -55,10 +56,22 @@ TABLE: Final[tuple[Capability, ...]] = (
         "emulated",
         "3.1 and 3.2: there is no such store; a killed region fails, and what a profile gives retries makes its calls "
         "again, with the same idempotency keys",
-        versions=tuple(version for version in VERSIONS if version not in RESUMING),
+        versions=_BEFORE,
     ),
     _emulated("rules"),
-    _emulated("call-retry", "by the runtime inside the step's task; waits hold the task's slot"),
+    Capability(
+        "call-retry",
+        "emulated",
+        "by the runtime inside the step's task; from 3.3 on a long wait gives the task's slot back, and by a "
+        "`RetryPolicy` Airflow tries the task again when it is over, which goes on from the replies that it kept",
+        versions=RESUMING,
+    ),
+    Capability(
+        "call-retry",
+        "emulated",
+        "3.1: by the runtime inside the step's task; waits hold the task's slot",
+        versions=_BEFORE,
+    ),
     _native("handled-error", "a green task that follows its edge"),
     _native("failure", "a red task; what it poisons becomes `upstream_failed`"),
     _native("dead-path", "a green task that follows no edge; what is below becomes `skipped`"),

@@ -1,4 +1,4 @@
-"""What a region keeps in Airflow's store of task states, so that the next try of a killed one goes on where it was.
+"""What a task keeps in Airflow's store of task states, so that its next try goes on where the last one was.
 
 The engine is deterministic, so the replies to its commands are all there is to keep. Each is a text under a key of its
 own: a text comes back as it was, whatever it holds.
@@ -35,13 +35,26 @@ class Store(Protocol):
 
 
 class Checkpoints:
-    """The checkpoint of one region. What was kept for other tokens counts as nothing."""
+    """The checkpoint of one task. What was kept for other tokens counts as nothing."""
 
-    def __init__(self, store: Store, given: Iterable[Json]) -> None:
-        """`given` is all that the region's runs depend on besides the replies."""
+    def __init__(
+        self, store: Store, given: Iterable[Json], *, cleared: int = 0, tries: int = 0, at_once: bool = True
+    ) -> None:
+        """`given` is all that the task's runs depend on besides the replies.
+
+        `cleared` are the tries before somebody cleared the task, `tries` those since then that have ended. A reply is
+        kept `at_once`, or when the task leaves.
+        """
         self._store = store
         self._given = hashlib.sha256(json.dumps([*given]).encode()).hexdigest()
+        self._cleared = cleared
+        self._tries = tries
+        self._at_once = at_once
+        self._time = ""
         self._count = 0
+        self._fresh: list[Json] = []
+        self.waits = 0
+        """For how many waits the task has left since it was cleared."""
 
     def begin(self, time: str) -> tuple[str, list[Json]]:
         """The time of the first try with the replies that it kept; of the first try itself `time` and none."""
@@ -49,19 +62,44 @@ class Checkpoints:
         start = json.loads(kept) if isinstance(kept, str) else {}
         if start.get("given") != self._given:
             self._store.clear()
-            self._store.set(KEY, json.dumps({"given": self._given, "time": time}))
+            self._time = time
+            self._note()
             return time, []
+        self._time = start["time"]
+        self.waits = start["waits"] if start["cleared"] == self._cleared else 0
         found: list[Json] = []
         while isinstance(text := self._store.get(f"{KEY}.{len(found)}"), str):
             found.append(json.loads(text))
         self._count = len(found)
-        return start["time"], found
+        return self._time, found
+
+    @property
+    def lost(self) -> int:
+        """How many tries since then did not leave for a wait: their worker was lost, or they took too long."""
+        return max(0, self._tries - self.waits)
 
     def keep(self, reply: Json) -> None:
-        """Keep a reply. Durable when it returns."""
-        self._store.set(f"{KEY}.{self._count}", json.dumps(reply))
-        self._count += 1
+        """Keep a reply. Durable when it returns, where replies are kept at once."""
+        self._fresh.append(reply)
+        if self._at_once:
+            self._write()
+
+    def leave(self) -> None:
+        """The task leaves for a wait. What it was replied is durable when this returns."""
+        self._write()
+        self.waits += 1
+        self._note()
 
     def forget(self) -> None:
-        """The region has ended: when it runs again, it starts anew."""
+        """The task has ended: when it runs again, it starts anew."""
         self._store.clear()
+
+    def _write(self) -> None:
+        for reply in self._fresh:
+            self._store.set(f"{KEY}.{self._count}", json.dumps(reply))
+            self._count += 1
+        self._fresh.clear()
+
+    def _note(self) -> None:
+        start = {"given": self._given, "time": self._time, "cleared": self._cleared, "waits": self.waits}
+        self._store.set(KEY, json.dumps(start))

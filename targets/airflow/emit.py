@@ -19,6 +19,7 @@ from .settings import (
     dag_arguments,
     default_arguments,
     imports,
+    long_wait,
     playbook_arguments,
     region_retries,
     task_arguments,
@@ -170,6 +171,8 @@ def _operator(task: StepTask) -> str:
 def _step(task: StepTask, settings: Settings | None, *, resumes: bool) -> str:
     rule = [f"trigger_rule={'GATHER' if task.unit.gathers else 'JOIN'}"] if task.joins else []
     said = task_arguments(task, settings) if settings is not None else []
+    if resumes and (long := long_wait(task, settings)) is not None:
+        said = [f"long_wait={long:g}", *said]
     arguments = [f"task_id={quoted(task.task_id)}", "playbook=playbook", *rule, *said]
     head = f"    {task.variable} = {_operator(task)}("
     if task.unit.kind != "region":

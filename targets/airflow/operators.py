@@ -26,13 +26,14 @@ from airflow.sdk import BaseOperator, TriggerRule
 from noetl.errors import InternalError
 
 from . import xcom
-from .checkpoints import Checkpoints
+from .asking import KEY, kept_in, left_by, states_of
 from .conf import interval, payload
 from .connections import from_connection
 from .names import edge_label, edge_task_id
 from .playbook import Playbook
 from .values import Values
 from .versions import AirflowFailException, AirflowNotFoundException, AirflowSkipException, BranchMixIn
+from .waiting import WAITS, Leaving, LongWait
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Context
@@ -47,8 +48,8 @@ if TYPE_CHECKING:
     from noetl.runtime.ports import Clock, Credential, Credentials, ToolRunner
     from noetl.runtime.scope import ExecutionInfo
 
-KEY: Final = "noetl"
-"""The XCom of a step's task."""
+    from .checkpoints import Checkpoints
+
 RESULT: Final = "return_value"
 """The XCom of the verdict: the object of `noetl run --json`, as JSON text."""
 WHOLE: Final = 1024 * 1024
@@ -69,10 +70,27 @@ class Step(BaseOperator):
     template_fields = ()
     ui_color = "#e4f0f8"
 
-    def __init__(self, *, playbook: Playbook, **kwargs: Any) -> None:  # Airflow's own arguments, which it adds to
+    def __init__(
+        self,
+        *,
+        playbook: Playbook,
+        long_wait: float | None = None,
+        **kwargs: Any,  # Airflow's own, which it adds to
+    ) -> None:
+        """The step may wait for `long_wait` seconds or more; it leaves its slot then."""
         kwargs.setdefault("retry_delay", RETRY_DELAY)
         super().__init__(**kwargs)
         self.playbook = playbook
+        self.resumes: int = self.retries or 0
+        """How often the task goes on if its try was lost."""
+        self.lost = 0
+        """How often that has happened."""
+        self.long_wait = long_wait
+        if long_wait is not None:
+            from .retrying import LongWaits
+
+            self.retries = self.resumes + WAITS
+            self.retry_policy = LongWaits(self.resumes)
         self.step = playbook.step(self.task_id)
         self.steps: tuple[str, ...] = (self.step,)
         """The steps that run here."""
@@ -111,7 +129,12 @@ class Step(BaseOperator):
         if (not tokens and not _gathers(self)) or (len(tokens) > 1 and alone):
             raise InternalError(f"{len(tokens)} tokens reached task {self.task_id}")
         checkpoint = self._checkpoint(context, [info.execution_id, *(token.to_json() for token in tokens), *failed])
-        done = asyncio.run(self._run(workflow, tokens, failed, info, checkpoint))
+        try:
+            done = asyncio.run(self._run(workflow, tokens, failed, info, checkpoint))
+        except LongWait:
+            assert checkpoint is not None
+            checkpoint.leave()
+            raise
         taken = [(self.named(edge), token.to_json()) for edge, token in done.left]
         poison = sorted({*failed, *done.failed_steps()})
         left = xcom.pack([record.to_json() for record in done.records], poison, taken, values)
@@ -135,7 +158,7 @@ class Step(BaseOperator):
         their states count. A single one has succeeded, or this task would not run.
         """
         several = len({source for source, _ in self.arrivals}) > 1
-        return _states(context) if several or self.asked else {}
+        return states_of(context) if several or self.asked else {}
 
     def _tokens(self, context: Context, states: Mapping[str, str], values: Values) -> list[Token]:
         """The tokens on the edges that lead here and were taken."""
@@ -143,7 +166,7 @@ class Step(BaseOperator):
 
         found: list[Token] = []
         for source in dict.fromkeys(source for source, _ in self.arrivals):
-            left = _left(context, source) if states.get(source, "success") == "success" else None
+            left = left_by(context, source) if states.get(source, "success") == "success" else None
             if left is not None:
                 mine = [edge for other, edge in self.arrivals if other == source]
                 found += map(Token.from_json, xcom.tokens(left, mine, values))
@@ -155,13 +178,13 @@ class Step(BaseOperator):
         for region in self.asked:
             task = self.dag.get_task(region)
             heard = states.get(region) == "success" or (states.get(region) == "skipped" and _gathers(task))
-            left = _left(context, region) if heard else None
+            left = left_by(context, region) if heard else None
             found.update(() if left is None else left["failed"])
         return found
 
     def _checkpoint(self, context: Context, given: Iterable[Json]) -> Checkpoints | None:
         """What keeps the replies to the runs; nothing where the task is not tried again."""
-        return _kept_in(context, given) if self.retries else None
+        return kept_in(context, given, at_once=self.resumes > 0) if self.retries else None
 
     async def _run(
         self,
@@ -174,10 +197,12 @@ class Step(BaseOperator):
         from noetl.runtime.embedded import run_part
         from noetl.runtime.system import SystemClock
 
-        clock = SystemClock()
+        clock: Clock = SystemClock()
         runner = self._runner(info, clock)
         try:
-            kept = None if checkpoint is None else Kept(checkpoint)
+            kept = None if checkpoint is None else Kept(checkpoint, self)
+            if checkpoint is not None and self.long_wait is not None:
+                clock = Leaving(clock, self.long_wait, checkpoint)
             return await run_part(
                 workflow, self.steps, tokens, failed, info, runner, clock, self._show, checkpoint=kept
             )
@@ -264,10 +289,10 @@ class Region(Step):
         self.doc_md = "\n".join(playbook.lines(name, *lines) for name, lines in steps.items())
 
     def _checkpoint(self, context: Context, given: Iterable[Json]) -> Checkpoints | None:
-        return _kept_in(context, given)
+        return kept_in(context, given, at_once=True)
 
     def _states_needed(self, context: Context) -> Mapping[str, str]:
-        return _states(context) if _gathers(self) else super()._states_needed(context)
+        return states_of(context) if _gathers(self) else super()._states_needed(context)
 
     def _failed(self, context: Context, states: Mapping[str, str]) -> set[str]:
         """A region that gathers tokens hears of red tasks, too."""
@@ -275,7 +300,7 @@ class Region(Step):
         if _gathers(self):
             for task in self.dag.tasks:
                 if isinstance(task, Step) and states.get(task.task_id) == "failed":
-                    left = _left(context, task.task_id)
+                    left = left_by(context, task.task_id)
                     found.update(task.steps if left is None or "error" in left else left["failed"])
         return found
 
@@ -316,7 +341,7 @@ class Verdict(BaseOperator):
         from noetl.runtime.outcome import summarise
         from noetl.runtime.records import RunRecord
 
-        states = _states(context)
+        states = states_of(context)
         ended = [
             task
             for task in self.dag.tasks
@@ -326,7 +351,7 @@ class Verdict(BaseOperator):
         error: Json = None
         crash: Json = None
         for task in ended:
-            left = _left(context, task.task_id)
+            left = left_by(context, task.task_id)
             if left is not None and "error" in left:
                 error = left["error"]
                 continue
@@ -356,17 +381,21 @@ class Embedded:
 
 
 class Kept:
-    """A region's checkpoint as the runtime asks for it."""
+    """The checkpoint of a task as the runtime asks for it."""
 
-    def __init__(self, checkpoints: Checkpoints) -> None:
+    def __init__(self, checkpoints: Checkpoints, task: Step) -> None:
         self._checkpoints = checkpoints
+        self._task = task
 
     def begin(self, time: str) -> tuple[str, list[Replied]]:
-        """The time of the region's start, and its replies so far."""
+        """The time of the task's start, and its replies so far; AirflowFailException if too many tries were lost."""
         from noetl.runtime.commands import Reply
         from noetl.runtime.journal import Replied
 
         start, kept = self._checkpoints.begin(time)
+        self._task.lost = self._checkpoints.lost
+        if self._task.long_wait is not None and self._task.lost > self._task.resumes:
+            raise AirflowFailException(f"{self._task.lost} tries of the task were lost")
         return start, [
             Replied(number, Reply.from_json(reply)) for number, reply in cast("list[tuple[int, Json]]", kept)
         ]
@@ -440,23 +469,6 @@ def _payload(playbook: Playbook, context: Context) -> dict[str, Json]:
 def _gathers(task: object) -> bool:
     """Whether a task runs whatever the states above it are, for the tokens that there are."""
     return isinstance(task, Region) and task.trigger_rule == TriggerRule.ALL_DONE
-
-
-def _states(context: Context) -> dict[str, str]:
-    """The state of every task of this run that has one."""
-    ti = context["ti"]
-    found: dict[str, str] = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
-    return found
-
-
-def _left(context: Context, task_id: str) -> xcom.Left | None:
-    return xcom.unpack(context["ti"].xcom_pull(task_ids=task_id, key=KEY))
-
-
-def _kept_in(context: Context, given: Iterable[Json]) -> Checkpoints | None:
-    """A checkpoint, where this version of Airflow has a store of task states (from 3.3 on)."""
-    store = context.get("task_state_store")
-    return None if store is None else Checkpoints(store, given)
 
 
 def _values(context: Context) -> Values:

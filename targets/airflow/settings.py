@@ -10,6 +10,7 @@ from noetl.compiler import ir
 from noetl.compiler.findings import quoted as shown
 from noetl.compiler.ir import Json
 from noetl.diagnostics import Diagnostic, Severity, kind
+from noetl.targets.waits import LONG, longest_wait
 
 from .layout import Layout, StepTask
 from .literals import json_literal, quoted
@@ -41,14 +42,22 @@ def conflicts(layout: Layout, settings: Settings, path: str) -> Iterator[Diagnos
 
 def task_arguments(task: StepTask, settings: Settings) -> list[str]:
     """The arguments of a task beyond the defaults; of a region those that any of its steps has."""
-    found = dict(entry for step in task.unit.steps for entry in _flat(settings.step(step.name)))
+    found = dict(entry for step in task.unit.steps for entry in _arguments(settings.step(step.name)))
     return [f"{_airflow_name(name)}={_literal(name, value)}" for name, value in found.items()]
 
 
 def default_arguments(settings: Settings | None) -> str:
     """`default_args`: a failed run is never run again, so nothing is tried again unless the profile says so."""
-    found: dict[str, object] = {"retries": 0, **(dict(_flat(settings.defaults)) if settings else {})}
+    found: dict[str, object] = {"retries": 0, **(dict(_arguments(settings.defaults)) if settings else {})}
     return "{" + ", ".join(f"{quoted(_airflow_name(n))}: {_literal(n, v)}" for n, v in found.items()) + "}"
+
+
+def long_wait(task: StepTask, settings: Settings | None) -> float | None:
+    """From how many seconds on a wait of the task is long; None where no rule asks for such a wait."""
+    said = [] if settings is None else [settings.defaults, *(settings.step(step.name) for step in task.unit.steps)]
+    given = [one.airflow.long_wait for one in said if one.airflow is not None and one.airflow.long_wait is not None]
+    long = given[-1] if given else LONG
+    return long if any(longest_wait(step) >= long for step in task.unit.steps) else None
 
 
 def region_retries(settings: Settings | None, task: StepTask) -> bool:
@@ -111,6 +120,11 @@ def _flat(settings: StepSettings) -> Iterator[tuple[str, object]]:
             yield name, value
     if settings.airflow is not None:
         yield from ((name, value) for name, value in settings.airflow if value is not None)
+
+
+def _arguments(settings: StepSettings) -> Iterator[tuple[str, object]]:
+    """Those that are arguments of every operator."""
+    return ((name, value) for name, value in _flat(settings) if name != "long_wait")
 
 
 def _airflow_name(name: str) -> str:

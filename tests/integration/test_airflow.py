@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -67,12 +69,15 @@ def conf(case: Case, probe: Probe) -> Mapping[str, Json]:
 @pytest.fixture(scope="module")
 def probe() -> Iterator[Probe]:
     pages = [{"json": {"page": n, "more": n < 4, "items": [n, n]}} for n in range(1, 5)]
+    late: list[dict[str, Json]] = [{"status": 503}] * 3
     with Probe(
         {
             "once": [{"json": {"ok": True}}, {"json": {"ok": False}}],
             "a": [{"json": {"ok": True}}],
             "b": [{"text": "fine"}],
             "pages": pages,
+            **{f"one/late/{i}": [*late, {"json": {"i": i}}] for i in (1, 2)},
+            **{f"two/late/{i}": [*late, {"json": {"i": i}}] for i in (1, 2)},
         }
     ) as running:
         yield running
@@ -253,6 +258,63 @@ LOST_CASE = Case(
 )
 
 
+WAITING_CASE = Case(
+    "waiting",
+    """
+  - step: start
+    next: [b]
+  - step: b
+    loop: {in: [1, 2], iterator: i, mode: parallel}
+    tool: {kind: http, url: "{{ workload.probe }}/late/{{ i }}", idempotency_key: true}
+    case:
+      - when: "{{ event.name == 'call.error' }}"
+        then: {retry: {max_attempts: 4, initial_delay: 0.2, backoff_multiplier: 3}}
+    next: [end]
+  - step: end
+    case:
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {result: {from: b}}
+""",
+    "completed",
+    "start b end",
+)
+TRIES = """
+
+def counted():
+    import os
+
+    class Counted(type(b)):
+        def perform(self, context):
+            with open(os.environ["SIZES"] + ".tries", "a") as file:
+                print(context["ti"].try_number, self.retries, self.lost, file=file)
+            return super().perform(context)
+
+    return Counted
+
+
+b.__class__ = counted()
+"""
+LOST_BETWEEN = """
+
+class Dying(type(b)):
+    def _checkpoint(self, context, given):
+        kept = super()._checkpoint(context, given)
+        keep = kept.keep
+
+        def keep_and_die(reply):
+            keep(reply)
+            if kept.waits:
+                raise MemoryError("the worker is gone")
+
+        kept.keep = keep_and_die
+        return kept
+
+
+b.__class__ = Dying
+b.retry_delay = __import__("datetime").timedelta(0)
+"""
+
+
 CHAIN_CASE = Case(
     "chain",
     """
@@ -308,6 +370,8 @@ def profiled(case: Case, text: str) -> Compiled:
 def on_airflow_only(probe: Probe, sizes: Path) -> dict[str, AirflowCase]:
     pages, chain = compiled(PAGES_CASE), compiled(CHAIN_CASE)
     scheduled, lost = profiled(SCHEDULED_CASE, PROFILE), profiled(LOST_CASE, "profile: 1\nsteps: {b: {retries: 1}}")
+    waiting = profiled(WAITING_CASE, "profile: 1\nsteps: {b: {airflow: {long_wait: 0.3}}}")
+    dying = profiled(WAITING_CASE, "profile: 1\nsteps: {b: {retries: 1, airflow: {long_wait: 0.3}}}")
     made = compiled(CASES["unhandled_error_in_one_branch"])
     choice = compiled(STALE_CASE)
     alone = compiled(CASES["writes_of_branches_meet_in_order"])
@@ -319,6 +383,12 @@ def on_airflow_only(probe: Probe, sizes: Path) -> dict[str, AirflowCase]:
         "by hand": AirflowCase(scheduled.identity, scheduled.content, {"span": "mine"}),
         "of the schedule": AirflowCase(scheduled.identity, scheduled.content + OF_THE_SCHEDULE, {"n": 3}),
         "a step's worker is lost": AirflowCase(lost.identity, lost.content + LOST, {"probe": probe.url}),
+        "long waits": AirflowCase(
+            waiting.identity, waiting.content + TRIES, {"probe": f"{probe.url}/one"}, {"SIZES": str(sizes)}
+        ),
+        "lost between waits": AirflowCase(
+            dying.identity, dying.content + LOST_BETWEEN, {"probe": f"{probe.url}/two"}, {"SIZES": str(sizes)}
+        ),
         "a large value": AirflowCase(chain.identity, chain.content + COUNTED, {}, {"SIZES": str(sizes)}),
         "no payload": AirflowCase(made.identity, made.content, {"noetl_payload": "["}),
         "no dag": AirflowCase("no.dag", "from airflow.sdk import DAG"),
@@ -415,6 +485,37 @@ def test_a_step_that_is_tried_again_goes_on_where_it_was(runs: dict[str, Airflow
     assert run.verdict is not None
     assert (run.state, run.verdict["output"]) == ("success", True)
     assert sum(seen.label == "once" for seen in probe.requests) == 1
+
+
+def test_a_task_that_waits_for_long_leaves_its_slot_and_goes_on(
+    runs: dict[str, AirflowRun], probe: Probe, sizes: Path
+) -> None:
+    """Waits of 0.2, 0.6 and 1.8 s, of which two are long; both iterations wait side by side."""
+    run = runs["long waits"]
+    assert run.verdict is not None, run.problem
+    assert run.state == "success"
+    output = cast("dict[str, Json]", run.verdict["output"])
+    assert output["stats"] == {"total": 2, "success": 2, "failed": 0, "skipped": 0}
+    runs_of_b = [one for one in cast("list[dict[str, Any]]", run.verdict["runs"]) if one["step"] == "b"]
+    assert [[call["attempts"] for call in one["calls"]] for one in runs_of_b] == [[4, 4]]
+    tries = [line.split() for line in Path(f"{sizes}.tries").read_text().splitlines()]
+    assert [row[0] for row in tries] == [str(n + 1) for n in range(len(tries))]
+    assert 3 <= len(tries) <= 5  # both leave together, or each for itself
+    assert {row[1] for row in tries} == {"20"}
+    keys = [seen.headers["idempotency-key"] for seen in probe.requests if seen.label.startswith("one/late")]
+    assert len(keys) == len(set(keys)) == 8
+
+
+def test_a_task_that_is_lost_between_waits_is_tried_again_as_often_as_it_may(
+    runs: dict[str, AirflowRun], probe: Probe
+) -> None:
+    run = runs["lost between waits"]
+    assert run.verdict is not None, run.problem
+    assert run.state == "failed"
+    assert run.tasks["b"] == "failed"
+    assert run.verdict["error"] == {"step": "b", "type": "TaskCrashed", "message": "task b ended without an outcome"}
+    attempts = Counter(seen.label for seen in probe.requests if seen.label.startswith("two/late"))
+    assert all(2 <= count <= 4 for count in attempts.values()), attempts
 
 
 def test_a_chain_leaves_a_large_value_once(runs: dict[str, AirflowRun], sizes: Path) -> None:

@@ -1,0 +1,37 @@
+"""What a task of ours asks Airflow about its DAG run: states, what other tasks left, what its own last try kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from . import xcom
+from .checkpoints import Checkpoints
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from noetl.compiler.ir import Json
+
+KEY: Final = "noetl"
+"""The XCom of a step's task."""
+
+
+def states_of(context: Context) -> dict[str, str]:
+    """The state of every task of this run that has one."""
+    ti = context["ti"]
+    found: dict[str, str] = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
+    return found
+
+
+def left_by(context: Context, task_id: str) -> xcom.Left | None:
+    """What a task left; None if it left nothing."""
+    return xcom.unpack(context["ti"].xcom_pull(task_ids=task_id, key=KEY))
+
+
+def kept_in(context: Context, given: Iterable[Json], *, at_once: bool) -> Checkpoints | None:
+    """A checkpoint, where this version of Airflow has a store of task states (from 3.3 on)."""
+    store, ti = context.get("task_state_store"), context["ti"]
+    cleared = ti.max_tries - (ti.task.retries or 0)  # clearing a task adds the tries before it to both of its counts
+    tries = ti.try_number - 1 - cleared
+    return None if store is None else Checkpoints(store, given, cleared=cleared, tries=tries, at_once=at_once)
