@@ -141,7 +141,7 @@ class Requests:
         seen = mask_free(args)
         prepared = self._build(task.tool, None, scope.with_args(seen), depth + 1, args)
         timeout = _seconds(fields.get("timeout"))
-        if timeout is not None and prepared.request is not None:
+        if prepared.request is not None and prepared.request.timeout is None:
             prepared = replace(prepared, request=replace(prepared.request, timeout=timeout))
         sinks = prepared.sinks
         if task.sink:
