@@ -18,6 +18,7 @@ import noetl
 from noetl.compiler.ir import Json
 
 from ..store.rows import encoded
+from .admission import Admission, Allowance
 from .catalog import Catalog
 from .chores import Chores
 from .credential_routes import router as credential_router
@@ -48,7 +49,7 @@ def build(settings: ServerSettings, address: str, sealer: Sealer, env: Mapping[s
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with Database(address, settings.connections) as database:
             executions, bells = Executions(database), Bells(address)
-            gate, looking = Gate(settings.tokens()), Looking(database, bells)
+            looking = Looking(database, bells)
             credentials = KeptCredentials(database, sealer)
             app.state.services = Services(Catalog(database), executions, looking, credentials, gate, env)
             chores = Chores(database, executions, bells, settings.kept_days)
@@ -60,6 +61,7 @@ def build(settings: ServerSettings, address: str, sealer: Sealer, env: Mapping[s
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
+    gate = Gate(settings.tokens())
     api = "/api/v2"
     app = FastAPI(
         title="NoETL",
@@ -71,7 +73,8 @@ def build(settings: ServerSettings, address: str, sealer: Sealer, env: Mapping[s
     )
     for part in (router, credential_router, nowhere):
         app.include_router(part)
-    app.add_middleware(SizeLimit)
+    app.add_middleware(SizeLimit, largest=settings.largest)
+    app.add_middleware(Admission, gate=gate, allowance=Allowance(settings.rate))
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _unfit)
     app.add_exception_handler(HTTPException, _unread)
@@ -83,8 +86,7 @@ def build(settings: ServerSettings, address: str, sealer: Sealer, env: Mapping[s
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    headers = {"www-authenticate": "Bearer"} if error.status == 401 else None
-    return _answer(error.to_json(), error.status, headers)
+    return _answer(error.to_json(), error.status, error.headers)
 
 
 async def _unfit(_: Request, error: Exception) -> Response:

@@ -6,24 +6,33 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
 
 from ..store.rows import encoded
-from .refusals import TooLarge
+from .refusals import Refused, TooLarge
 
 LARGEST: Final = 96 * 1024 * 1024
 """Bytes of a request: an outcome of a tool, at most 64 MiB, as ASCII JSON in the usual case."""
-_Message: TypeAlias = "MutableMapping[str, Any]"
-_Receive: TypeAlias = "Callable[[], Awaitable[_Message]]"
-_Send: TypeAlias = "Callable[[_Message], Awaitable[None]]"
-_App: TypeAlias = "Callable[[_Message, _Receive, _Send], Awaitable[None]]"
+Message: TypeAlias = "MutableMapping[str, Any]"
+Receive: TypeAlias = "Callable[[], Awaitable[Message]]"
+Send: TypeAlias = "Callable[[Message], Awaitable[None]]"
+App: TypeAlias = "Callable[[Message, Receive, Send], Awaitable[None]]"
+
+
+async def refuse(send: Send, refusal: Refused) -> None:
+    """Answer a request whose body is not read."""
+    body = encoded(refusal.to_json()).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers += [(name.encode(), value.encode()) for name, value in refusal.headers.items()]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 class SizeLimit:
     """Refuses a request whose body is larger, as soon as that shows."""
 
-    def __init__(self, app: _App, largest: int = LARGEST) -> None:
+    def __init__(self, app: App, largest: int) -> None:
         self._app = app
         self._largest = largest
 
-    async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -35,7 +44,7 @@ class SizeLimit:
         read = 0
         answering = False
 
-        async def counted() -> _Message:
+        async def counted() -> Message:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
@@ -43,7 +52,7 @@ class SizeLimit:
                 raise _Exceeded
             return message
 
-        async def noted(message: _Message) -> None:
+        async def noted(message: Message) -> None:
             nonlocal answering
             answering = True
             await send(message)
@@ -54,12 +63,8 @@ class SizeLimit:
             if not answering:
                 await self._refuse(send)
 
-    async def _refuse(self, send: _Send) -> None:
-        refusal = TooLarge(f"a request has at most {self._largest} bytes")
-        body = encoded(refusal.to_json()).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+    async def _refuse(self, send: Send) -> None:
+        await refuse(send, TooLarge(f"a request has at most {self._largest} bytes"))
 
 
 class _Exceeded(BaseException):

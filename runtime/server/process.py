@@ -77,6 +77,7 @@ def _listen(
         access_log=False,
         timeout_graceful_shutdown=STREAMS,
         loop="asyncio",
+        limit_concurrency=settings.together,
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
 from noetl.compiler.ir import Json
@@ -14,6 +14,8 @@ class Refused(ExecutionError):
     """The request cannot be carried out."""
 
     status: ClassVar[int] = 422
+    headers: ClassVar[Mapping[str, str]] = {}
+    """Beside those of every answer."""
 
     def to_json(self) -> dict[str, Json]:
         """The body of the answer."""
@@ -62,6 +64,7 @@ class NoToken(Refused):
     """A token is needed: send it as `Authorization: Bearer TOKEN`."""
 
     status = 401
+    headers: ClassVar[Mapping[str, str]] = {"www-authenticate": "Bearer"}
 
 
 class NotPrivate(NotAllowed):
@@ -77,6 +80,16 @@ class NotNamed(NotAllowed):
 
 class NotOpened(Conflict):
     """The credential was kept under another key."""
+
+
+class TooMany(Refused):
+    """Too many requests within a second: try again."""
+
+    status = 429
+    headers: ClassVar[Mapping[str, str]] = {"retry-after": "1"}
+
+    def __init__(self) -> None:
+        super().__init__("too many requests within a second; try again")
 
 
 class TooLarge(Refused):

@@ -13,6 +13,7 @@ from noetl.errors import UsageError
 
 from ..queue.address import DATA
 from ..queue.settings import settings_of
+from .limits import LARGEST
 from .tokens import Token, parsed
 
 LOOPBACK: Final = "127.0.0.1"
@@ -31,6 +32,12 @@ class ServerSettings(BaseSettings):
     """The data folder: where the server is, and its own PostgreSQL."""
     connections: Annotated[int, Field(ge=5, le=1000)] = 10
     """Connections to the database at most."""
+    largest: Annotated[int, Field(ge=1024)] = LARGEST
+    """Bytes of a request at most."""
+    rate: Annotated[float, Field(ge=1)] = 1000.0
+    """Requests a second at most of one token, or, without tokens, of one address."""
+    together: Annotated[int, Field(ge=10)] = 1000
+    """Requests at a time at most, streams among them."""
     kept_days: Annotated[int, Field(ge=1)] = 30
     """Days for which the event log is kept."""
     allow_env: Annotated[tuple[str, ...], NoDecode] = ()

@@ -18,7 +18,7 @@ from ..credentials import credential, missing
 from ..ports import Credential, CredentialMissing
 from ..queue.address import is_private
 from ..queue.claims import Claimed
-from .posting import FIRST_PAUSE, LONGEST_PAUSE
+from .posting import FIRST_PAUSE, LONGEST_PAUSE, goes_on
 
 if TYPE_CHECKING:
     from .posting import Posting
@@ -87,7 +87,7 @@ class LentCredentials:
             except httpx.TransportError as error:
                 _log.warning("the server does not answer: %s %s", type(error).__name__, error)
             else:
-                if answer.status_code < 500:
+                if not goes_on(answer):
                     return _read(name, answer)
                 _log.warning("the server answered %d", answer.status_code)
             await asyncio.sleep(pause)

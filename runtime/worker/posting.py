@@ -19,6 +19,7 @@ FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 5.0
 """Seconds between two tries, while the server does not answer."""
 _SECONDS: Final = 30.0
+_UNFIT: Final = frozenset({httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.UNPROCESSABLE_ENTITY})
 _log = logging.getLogger("noetl.worker")
 
 
@@ -53,13 +54,8 @@ class Posting:
         """Post an outcome. Goes on trying while the server does not answer: whoever waits cancels it when the claim is
         lost. An outcome that the server refuses is told to the log: another worker has the command, or nobody wants it.
         """
-        event: dict[str, Json] = {
-            "execution_id": claimed.request.execution_id,
-            "name": "call.done" if outcome.error is None else "call.error",
-            "event_id": f"{claimed.number}:{claimed.claim}",
-            "payload": {"number": claimed.number, "claim": claimed.claim, "outcome": outcome.to_json()},
-        }
-        pause = FIRST_PAUSE
+        event = _event(claimed, outcome)
+        pause, replaced = FIRST_PAUSE, False
         while True:
             try:
                 answer = await self.post("/api/v2/events", event)
@@ -68,9 +64,35 @@ class Posting:
             else:
                 if answer.is_success:
                     return
-                if answer.status_code < 500:
+                if answer.status_code in _UNFIT and not replaced:
+                    # Nobody else could post it either: the call would be made again for ever.
+                    replaced = True
+                    event |= _event(claimed, _unfit(answer))
+                    continue
+                if not goes_on(answer):
                     _log.warning("an outcome was refused: %s", answer.text[:500])
                     return
                 _log.warning("the server answered %d", answer.status_code)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def goes_on(answer: httpx.Response) -> bool:
+    """Whether the same request may be answered otherwise later: the server is not well, or has too much to do."""
+    return answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
+
+
+def _event(claimed: Claimed, outcome: Outcome) -> dict[str, Json]:
+    return {
+        "execution_id": claimed.request.execution_id,
+        "name": "call.done" if outcome.error is None else "call.error",
+        "event_id": f"{claimed.number}:{claimed.claim}",
+        "payload": {"number": claimed.number, "claim": claimed.claim, "outcome": outcome.to_json()},
+    }
+
+
+def _unfit(answer: httpx.Response) -> Outcome:
+    """The outcome of a call whose own outcome the server does not take."""
+    return Outcome(
+        error={"type": "LimitExceeded", "message": f"the server does not take the outcome: {answer.text[:200]}"}
+    )
