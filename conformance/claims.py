@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from noetl.compiler.frontend import compile_source
 from noetl.diagnostics import Severity
@@ -13,17 +13,23 @@ from .adapters.base import Adapter
 from .conform import Judged
 
 
-def unproven(adapter: Adapter, records: Sequence[Judged]) -> list[str]:
+def unproven(adapter: Adapter, records: Iterable[Judged]) -> list[str]:
     """A line for each row of the table that the records contradict.
 
     A row that refuses a feature is contradicted by a case that uses it and was run all the same, and by a refusal
     without its code. That what it carries is carried is what the cases themselves say.
     """
-    rows = {row.feature: row for row in adapter.table()}
-    return list(dict.fromkeys(line for one in records for line in _against(one, rows)))
+    rows = rows_of(adapter)
+    return list(dict.fromkeys(line for one in records for line in contradicted(rows, one)))
 
 
-def _against(one: Judged, rows: Mapping[str, Capability]) -> Iterator[str]:
+def rows_of(adapter: Adapter) -> dict[str, Capability]:
+    """The rows of a target's table by feature."""
+    return {row.feature: row for row in adapter.table()}
+
+
+def contradicted(rows: Mapping[str, Capability], one: Judged) -> Iterator[str]:
+    """What a case says against the rows of a table."""
     if one.seen is None or one.seen.problem is not None or one.case.expect.refused is not None:
         return
     workflow = compile_source(one.case.text(), one.case.path).workflow

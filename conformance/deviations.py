@@ -12,8 +12,9 @@ A file `deviations/<target>.toml`, or one that `--deviations FILE` names:
 
 from __future__ import annotations
 
+import json
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from noetl.compiler.ir import Json
 from noetl.errors import UsageError
 
 FOLDER: Final = Path(__file__).parent / "deviations"
@@ -72,6 +74,11 @@ def read_deviations(file: Path) -> tuple[Deviation, ...]:
     if twice := sorted({code for code in codes if codes.count(code) > 1}):
         raise UsageError(f"{file}: {', '.join(twice)}: a code is used once")
     return tuple(found)
+
+
+def deviations_of(told: Iterable[Mapping[str, Json]]) -> tuple[Deviation, ...]:
+    """The entries that a report tells; pydantic's ValidationError if it tells something else."""
+    return tuple(Deviation.model_validate_json(json.dumps(dict(entry))) for entry in told)
 
 
 def expired(entries: Iterable[Deviation]) -> list[str]:

@@ -81,9 +81,9 @@ _QUESTIONS: Final = (
 )
 
 
-def examine(target: str) -> Iterator[Finding]:
+def examine(target: str, tier: str | None = None) -> Iterator[Finding]:
     """Ask a target a few things; each as soon as it is known. UsageError for a target that there is not."""
-    place = adapter(target, time_limit=30.0)
+    place = adapter(target, time_limit=30.0, tier=tier)
     try:
         place.__enter__()
     except UsageError as error:

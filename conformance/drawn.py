@@ -6,6 +6,7 @@ The oracle is the reference runtime; where that is what is judged, the spec.
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
@@ -31,8 +32,11 @@ CLAUSE: Final = "CAU-4"
 """One outcome for one set of tool responses: what a drawn case is about."""
 
 
-def drawn(seed: int, count: int, table: Sequence[Capability] = ()) -> Iterator[tuple[str, Playbook]]:
-    """So many playbooks of what a table carries, each with an id; always the same. UsageError without Hypothesis."""
+def drawn(seed: int, count: int | None, table: Sequence[Capability] = ()) -> Iterator[tuple[str, Playbook]]:
+    """So many playbooks of what a table carries, without a count no end of them, each with an id; always the same.
+
+    UsageError without Hypothesis.
+    """
     refused = {row.feature for row in table if row.code is not None}
     options = {
         "loops": "loop" not in refused,
@@ -40,8 +44,8 @@ def drawn(seed: int, count: int, table: Sequence[Capability] = ()) -> Iterator[t
         "children": "tool-playbook" not in refused,
         "sql": not {"tool-postgres", "tool-duckdb"} & refused,
     }
-    for chunk in range(0, count, CHUNK):
-        found = _chunk(seed * 10_007 + chunk // CHUNK, options)[: count - chunk]
+    for chunk in itertools.count(0, CHUNK) if count is None else range(0, count, CHUNK):
+        found = _chunk(seed * 10_007 + chunk // CHUNK, options)[: None if count is None else count - chunk]
         yield from ((f"drawn-{seed}-{chunk + n}", playbook) for n, playbook in enumerate(found))
 
 

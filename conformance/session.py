@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Final
 from noetl.compiler.frontend import compile_source
 
 from .adapters import runtime
-from .adapters.base import Adapter
+from .adapters.base import TIERS, Adapter
 from .case import Case
-from .claims import unproven
+from .claims import contradicted, rows_of
 from .conform import Claims, Judged, judge
 from .coverage import Coverage
 from .deviations import Deviation, expired
 from .drawn import case_of, drawn
+from .header import Header
 from .law import digest as law_digest
 from .reports import write_case
-from .results import Header, Results
+from .results import Record, Results, Writer
 from .shrink import shrink
 from .suite import Level, Placed
 
@@ -43,7 +44,7 @@ class _Drawn:
 
 @dataclass(slots=True)
 class Session:
-    """What is asked of a target, and what came of it so far."""
+    """What is asked of a target, and what came of it so far. Of a case that was judged little is kept."""
 
     adapter: Adapter
     cases: Sequence[Placed]
@@ -56,22 +57,55 @@ class Session:
     deviations: Sequence[Deviation] = ()
     whole: bool = False
     """Whether every case of the suite is asked, so that what the target claims can be judged, too."""
-    coverage: Coverage = field(default_factory=Coverage)
+    coverage: Coverage | None = None
+    """Where to note what the reference runtime reaches in the cases; they are run on it for this."""
+    left: list[str] = field(default_factory=list)
+    """What is not asked at all, and why."""
+    header: Header = field(init=False)
+    records: list[Record] = field(default_factory=list)
+    """Of what was judged so far."""
+    _claims: Claims = field(init=False)
+    _writer: Writer | None = None
+    _contradicted: dict[str, None] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)
-    _records: list[Judged] = field(default_factory=list)
     _shrunk: int = 0
 
+    def __post_init__(self) -> None:
+        self._claims = Claims.of(self.adapter, tuple(self.deviations))
+        self.header = Header(
+            self.adapter.name,
+            self.suite,
+            law_digest(),
+            self.seed,
+            self.level,
+            dict(self.adapter.versions()),
+            sorted(self._claims.refuses),
+            now(),
+            self.adapter.tier,
+            [entry.model_dump(mode="json") for entry in self._claims.deviations],
+        )
+
+    def write(self, file: Path) -> Writer:
+        """Write what is judged from now on, with what was observed, into a report. UsageError if that cannot be."""
+        self._writer = Writer(file, self.header)
+        return self._writer
+
     def run(self) -> Iterator[Judged]:
-        """Judge the cases; each as soon as it is judged."""
-        for one in judge(self.adapter, self.cases, self.claims(), self.more_time):
-            self.keep(one)
+        """Judge the cases; each as soon as it is judged, its record is the last one then."""
+        for one in judge(self.adapter, self.cases, self._claims, self.more_time):
+            self._keep(one)
             yield one
 
-    def draw(self, count: int, folder: Path) -> Iterator[Judged]:
-        """Judge drawn playbooks; one that fails is made smaller and written into `folder` as a case."""
+    def draw(self, count: int | None, folder: Path) -> Iterator[Judged]:
+        """Judge drawn playbooks, without a count as many as there is time for.
+
+        One that fails is made smaller and written into `folder` as a case.
+        """
         group: list[_Drawn] = []
-        for name, playbook in drawn(self.seed, count, self.adapter.table()):
+        for number, (name, playbook) in enumerate(drawn(self.seed, count, self.adapter.table())):
             if not self.more_time():
+                if count is not None:
+                    self.left.append(f"{count - number} of {count} drawn playbooks: the budget was used up")
                 break
             case = case_of(name, playbook, self.adapter.name)
             if case is not None:
@@ -83,11 +117,11 @@ class Session:
 
     def _judge_drawn(self, group: Sequence[_Drawn], folder: Path) -> Iterator[Judged]:
         placed = [(folder / f"{one.case.id}.yaml", one.case) for one in group]
-        for one, found in zip(group, judge(self.adapter, placed, self.claims()), strict=True):
+        for one, found in zip(group, judge(self.adapter, placed, self._claims), strict=True):
             told = self._smaller(one, found) if found.verdict == "failed" else found
             if told.verdict == "failed":
                 write_case(folder, told.case)
-            self.keep(told)
+            self._keep(told)
             yield told
 
     def _smaller(self, one: _Drawn, found: Judged) -> Judged:
@@ -95,54 +129,39 @@ class Session:
         if self._shrunk >= SHRUNK or not self.more_time():
             return found
         self._shrunk += 1
-        claims = self.claims()
 
         def fails(cases: Sequence[Case]) -> list[bool]:
             placed = [(found.path, case) for case in cases]
-            return [tried.verdict == "failed" for tried in judge(self.adapter, placed, claims)]
+            return [tried.verdict == "failed" for tried in judge(self.adapter, placed, self._claims)]
 
         width = min(self.adapter.batch, WIDTH)
         shrunk = shrink(one.playbook, one.case, lambda p: case_of(one.case.id, p, self.adapter.name), fails, width)
-        again = next(iter(judge(self.adapter, [(found.path, shrunk.case)], claims)))
+        again = next(iter(judge(self.adapter, [(found.path, shrunk.case)], self._claims)))
         return again if again.verdict == "failed" else found
 
-    def keep(self, one: Judged) -> None:
-        """A case that was judged belongs to the report."""
-        self._records.append(one)
-
-    def claims(self) -> Claims:
-        """What the cases are judged against."""
-        return Claims.of(self.adapter, tuple(self.deviations))
+    def _keep(self, one: Judged) -> None:
+        """Everything that a report needs of a case is done here; what was observed is not kept."""
+        self.records.append(Record.of(one, self.header))
+        if self._writer is not None:
+            self._writer.add(one)
+        if self.whole:
+            self._contradicted |= dict.fromkeys(contradicted(rows_of(self.adapter), one))
+        if self.coverage is not None and one.verdict != "not run" and one.case.expect.refused is None:
+            covered(one.case, self.coverage)
 
     def more_time(self) -> bool:
         """Whether something may still be started."""
         return self.budget is None or time.monotonic() - self._began < self.budget
 
-    def results(self, began: str) -> Results:
-        """The report."""
-        claims = self.claims()
-        notes = expired(claims.deviations)
-        if self.whole:
-            notes += unproven(self.adapter, self._records)
-        header = Header(
-            self.adapter.name,
-            self.suite,
-            law_digest(),
-            self.seed,
-            self.level,
-            dict(self.adapter.versions()),
-            sorted(claims.refuses),
-            began,
-            self.adapter.tier,
-        )
-        return Results(header, tuple(self._records), tuple(notes))
-
-    def cover(self) -> list[str]:
-        """What the reference runtime reached in the cases that were judged; they are run on it for this."""
-        for one in self._records:
-            if one.verdict != "not run" and one.case.expect.refused is None:
-                covered(one.case, self.coverage)
-        return self.coverage.lines()
+    def results(self) -> Results:
+        """What came of all; a report that is written is whole then."""
+        tiers = TIERS.get(self.adapter.name, ())
+        others = [f"tier {tier}: --tier {tier} asks it" for tier in tiers if tier != self.adapter.tier]
+        notes = (*expired(self._claims.deviations), *self._contradicted)
+        results = Results(self.header, tuple(self.records), notes, (*self.left, *others))
+        if self._writer is not None:
+            self._writer.finish(results)
+        return results
 
 
 def covered(case: Case, coverage: Coverage) -> set[tuple[str, int]]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from noetl.errors import UsageError
 
@@ -21,6 +21,7 @@ A line has the fold of a case, its id, and the faults for which it is kept."""
 TIMES: Final = 3
 """By so many distilled cases each fault is to be seen."""
 Level: TypeAlias = Literal["smoke", "standard", "deep"]
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 Placed: TypeAlias = tuple[Path, Case]
 """A case and its file."""
 DRAWN: Final[dict[Level, int]] = {"smoke": 0, "standard": 300, "deep": 3000}

@@ -15,6 +15,7 @@ from noetl.targets.registry import names
 
 from .case import AnyOrder, Expect
 from .conform import Judged
+from .header import Header
 from .law import clauses
 from .observation import Observation
 
@@ -24,9 +25,9 @@ _SHOWN: Final = 12
 _STEP: Final = re.compile(r"^run (.+?) (?:\[|\w)")
 
 
-def failure(one: Judged, target: str, place: str | None = None, tier: str | None = None) -> list[str]:
+def failure(one: Judged, header: Header, place: str | None = None) -> list[str]:
     """All that is known of a case that is not green. `place` is the file of the case, if it is not the suite's."""
-    lines = [f"{one.verdict.upper()} {one.case.id}  on {target}: {one.case.title}"]
+    lines = [f"{one.verdict.upper()} {one.case.id}  on {header.target}: {one.case.title}"]
     for clause in one.case.clauses[:2]:
         text = clauses().get(clause)
         if text is not None:
@@ -43,19 +44,20 @@ def failure(one: Judged, target: str, place: str | None = None, tier: str | None
     where = playbook_line(one)
     if where is not None:
         lines.append(f"  playbook  {where}")
-    rule = lowering_rule(one, target) if one.verdict == "failed" else None
+    rule = lowering_rule(one, header.target) if one.verdict == "failed" else None
     if rule is not None:
         lines.append(f"  lowering  {_cut(rule, WIDTH * 2)}")
-    lines.append(f"  again     {again(one, target, place, tier)}")
+    lines.append(f"  again     {again(one.case.id, header, place)}")
     return lines
 
 
-def again(one: Judged, target: str, place: str | None = None, tier: str | None = None) -> str:
-    """The command that runs only this case."""
-    name = shlex.quote(target) + (f" --tier {tier}" if tier else "")
-    if place is not None:
-        return f"noetl conform --target {name} --cases {shlex.quote(place)}"
-    return f"noetl conform --target {name} --case {shlex.quote(one.case.id)}"
+def again(case: str, header: Header, place: str | None = None) -> str:
+    """The command that runs only this case. The seed says in which order a target runs what is ready."""
+    asked = ["noetl conform --target", shlex.quote(header.target)]
+    asked += [] if header.tier is None else ["--tier", header.tier]
+    asked += ["--case", shlex.quote(case)] if place is None else ["--cases", shlex.quote(place)]
+    asked += [] if header.seed == 0 else ["--seed", str(header.seed)]
+    return " ".join(asked)
 
 
 def line_of(said: str) -> str:

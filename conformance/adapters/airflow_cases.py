@@ -33,8 +33,8 @@ from .airflow import AirflowCase, AirflowRun, Pool
 from .base import Broken, Observed
 from .runtime import recorded
 
-SECONDS: Final = 60.0
-"""For a case at most."""
+SECONDS: Final = 180.0
+"""For a case at most, on a machine that is busy with others."""
 PROCESSES: Final = 2
 """So many processes of Airflow share the cases, where there are as many processors."""
 
@@ -45,10 +45,15 @@ class Airflow:
     name = "airflow"
     tier: str | None = "inproc"
     batch = 60
+    sequential = True
+    """Whether tasks run one at a time."""
+    renames = False
+    """Whether every DAG has an id of its own; else another batch has the same ones."""
 
     def __init__(self, seed: int = 0) -> None:
         """The order in which ready tasks are run is drawn from the seed."""
         self._seed = seed
+        self._count = 0
         self._pool = Pool(min(PROCESSES, len(os.sched_getaffinity(0))))
 
     def versions(self) -> Mapping[str, str]:
@@ -75,19 +80,39 @@ class Airflow:
 
     def observe_faulty(self, cases: Sequence[tuple[Case, str | None]]) -> Iterator[Observed]:
         """Each case on a lowering with the fault of this name, of `lowering_mutants`; with None on the right one."""
+        first = self._count
+        self._count += len(cases) if self.renames else 0
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="noetl-conform-")))
             servers = [stack.enter_context(Probe(case.probe)) for case, _ in cases]
-            triples = enumerate(zip(cases, servers, strict=True))
-            made = [_made(n, case, fault, server.url, folder) for n, ((case, fault), server) in triples]
-            asked = [
-                replace(one, seed=f"{self._seed} {case.id}")
-                for one, (case, _) in zip(made, cases, strict=True)
-                if isinstance(one, AirflowCase)
-            ]
-            runs = self._pool.run(asked, SECONDS)
+            triples = enumerate(zip(cases, servers, strict=True), first)
+            made = [self.made(n, case, fault, server.url, folder) for n, ((case, fault), server) in triples]
+            runs = self.runs([one for one in made if isinstance(one, AirflowCase)])
             for one, server in zip(made, servers, strict=True):
-                yield one if not isinstance(one, AirflowCase) else observation_of(next(runs), server, sequential=True)
+                if isinstance(one, AirflowCase):
+                    yield observation_of(next(runs), server, sequential=self.sequential)
+                else:
+                    yield one
+
+    def made(self, number: int, case: Case, fault: str | None, probe: str, folder: Path) -> AirflowCase | Observed:
+        """The DAG of a case, with a fault if there is one; else what was observed instead."""
+        try:
+            with compiling(fault):
+                found = dag_of(number, case, probe, folder)
+        except InternalError as refuted:
+            return Observation(None, problem=f"the lowering is refuted: {refuted}")
+        except Exception as error:
+            if fault is None:
+                raise
+            return Observation(None, problem=f"the lowering is refuted: {error}")  # a fault may show in any way
+        if isinstance(found, AirflowCase):
+            seed = f"{self._seed} {case.id}"
+            return replace(found, content=emitted(fault, found.content), fault=fault, seed=seed)
+        return found if isinstance(found, Broken) else Observation(None, found)
+
+    def runs(self, cases: Sequence[AirflowCase]) -> Iterator[AirflowRun]:
+        """The runs of the cases, in their order."""
+        return self._pool.run(cases, SECONDS)
 
     def __enter__(self) -> Airflow:
         return self
@@ -95,22 +120,6 @@ class Airflow:
     def __exit__(self, *_: object) -> None:
         """End Airflow."""
         self._pool.close()
-
-
-def _made(number: int, case: Case, fault: str | None, probe: str, folder: Path) -> AirflowCase | Observed:
-    """The DAG of a case, with a fault if there is one; else what was observed instead."""
-    try:
-        with compiling(fault):
-            found = dag_of(number, case, probe, folder)
-    except InternalError as refuted:
-        return Observation(None, problem=f"the lowering is refuted: {refuted}")
-    except Exception as error:
-        if fault is None:
-            raise
-        return Observation(None, problem=f"the lowering is refuted: {error}")  # a fault may show in any way
-    if isinstance(found, AirflowCase):
-        return replace(found, content=emitted(fault, found.content), fault=fault)
-    return found if isinstance(found, Broken) else Observation(None, found)
 
 
 def dag_of(number: int, case: Case, probe: str, folder: Path) -> AirflowCase | Sequence[Diagnostic] | Broken:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Final
 
-from ..case import Case
-from ..observation import Observation
-from ..probe import Probe
 from .airflow import AirflowCase, AirflowRun
-from .airflow_cases import Airflow, dag_of, observation_of
+from .airflow_cases import Airflow
 from .airflow_scheduler_deployment import Deployment
-from .base import Broken, Observed
 
 POLL: Final = 0.1
 """Seconds between two looks at the runs."""
@@ -28,6 +22,8 @@ class AirflowScheduler(Airflow):
 
     tier: str | None = "scheduler"
     batch = 48
+    sequential = False
+    renames = True
 
     def __init__(
         self, deployment: Deployment | None = None, *, time_limit: float = 120.0, side_by_side: int = 8
@@ -36,34 +32,17 @@ class AirflowScheduler(Airflow):
 
         An Airflow that is given is there already, and stays.
         """
+        super().__init__()
         self._deployment = deployment
         self._time_limit = time_limit
         self._side_by_side = side_by_side
         self._started = ExitStack()
-        self._count = 0
 
     def __exit__(self, *_: object) -> None:
         self._started.close()
 
-    def observe(self, cases: Sequence[Case]) -> Iterator[Observed]:
-        """Compile all of them, run what compiles; each is given once all before it have ended."""
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="noetl-conform-")))
-            servers = [stack.enter_context(Probe(case.probe)) for case in cases]
-            made = [
-                dag_of(self._count + n, case, server.url, folder)
-                for n, (case, server) in enumerate(zip(cases, servers, strict=True))
-            ]
-            self._count += len(cases)
-            runs = self._runs([one for one in made if isinstance(one, AirflowCase)])
-            for one, server in zip(made, servers, strict=True):
-                if not isinstance(one, AirflowCase):
-                    yield one if isinstance(one, Broken) else Observation(None, one)
-                else:
-                    yield observation_of(next(runs), server, sequential=False)
-
-    def _runs(self, cases: Sequence[AirflowCase]) -> Iterator[AirflowRun]:
-        """The runs of the cases, in their order."""
+    def runs(self, cases: Sequence[AirflowCase]) -> Iterator[AirflowRun]:
+        """The runs of the cases, in their order; each is given once all before it have ended."""
         if not cases:
             return
         if self._deployment is None:

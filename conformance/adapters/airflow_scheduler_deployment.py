@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from noetl.compiler.ir import Json
+from noetl.targets.airflow.values import Values
 
 from .airflow import AirflowCase, AirflowRun, AirflowUnavailable, inherited
 
@@ -121,7 +122,7 @@ class Deployment:
         for name, text in named.items():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_bytes(text.encode())
-        (place / "writing").write_bytes(case.content.encode())
+        (place / "writing").write_bytes(_with_fault(case).encode())
         (place / "writing").rename(place / "dag.py")
 
     def _place(self, dag_id: str) -> Path:
@@ -167,19 +168,23 @@ class Deployment:
             "SELECT task_id, coalesce(state, 'none') FROM task_instance WHERE dag_id = %s AND run_id = %s",
             *(dag_id, run_id),
         )
-        left = self._rows(
-            "SELECT value FROM xcom WHERE dag_id = %s AND run_id = %s AND task_id = 'verdict'"
-            " AND key = 'return_value' AND dag_result",
-            *(dag_id, run_id),
-        )
-        verdict = left[0][0] if left else None
-        while isinstance(verdict, str):
-            verdict = json.loads(verdict)
+        text = self._left(dag_id, run_id, "verdict", "return_value")
+        values = Values("verdict", lambda task, key: self._left(dag_id, run_id, task, key))
+        verdict = None if text is None else values.whole(json.loads(text))
         assert verdict is None or isinstance(verdict, dict)
         found = {str(task): str(state) for task, state in tasks}
         state = str(states[0][0]) if states else None
         problem = None if verdict is not None else f"the DAG run left no verdict; {self.story(dag_id, found)}"
         return AirflowRun(state, found, verdict, problem)
+
+    def _left(self, dag_id: str, run_id: str, task_id: str, key: str) -> str | None:
+        """The text that a task has left under a key."""
+        rows = self._rows(
+            "SELECT value FROM xcom WHERE dag_id = %s AND run_id = %s AND task_id = %s AND key = %s"
+            " AND dag_result = (task_id = 'verdict')",
+            *(dag_id, run_id, task_id, key),
+        )
+        return None if not rows else str(rows[0][0])
 
     def story(self, dag_id: str, tasks: Mapping[str, str]) -> str:
         """Where a run stands, in one line: its tasks, and the ends of their logs and the scheduler's."""
@@ -203,6 +208,21 @@ class Deployment:
     def _rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         assert self._connection is not None
         return self._connection.execute(statement.encode(), values).fetchall()
+
+
+_IMPORT: Final = "from noetl.targets.airflow.operators import"
+_FAULTY: Final = """\
+from noetl.conformance.lowering_mutants import running
+_fault = running({name!r})
+_fault.__enter__()
+"""
+
+
+def _with_fault(case: AirflowCase) -> str:
+    """The DAG file. What runs has the case's fault from where the file is read on: each task reads it in a process."""
+    if case.fault is None:
+        return case.content
+    return case.content.replace(_IMPORT, _FAULTY.format(name=case.fault) + _IMPORT, 1)
 
 
 def _tail(file: Path) -> list[str]:

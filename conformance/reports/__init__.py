@@ -1,4 +1,4 @@
-"""What `--report DIR` leaves there, one module for each kind of reader."""
+"""What `--report DIR` leaves there beside `results.jsonl`, one module for each kind of reader."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from ..case import Case
-from ..results import Results, write_results
+from ..results import Results
 from .badges import badges
 from .junit import junit
 from .page import page
@@ -14,9 +14,7 @@ from .summary import summary
 
 
 def write_report(folder: Path, results: Results, coverage: list[str]) -> None:
-    """Write every file of a report; the folder is made where it is missing, other files in it stay."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_results(folder / "results.jsonl", results)
+    """Write what people and CI read, beside `results.jsonl`; other files in the folder stay."""
     (folder / "junit.xml").write_text(junit(results), encoding="utf-8")
     (folder / "report.html").write_text(page(results, coverage), encoding="utf-8")
     (folder / "summary.md").write_text(summary(results, coverage), encoding="utf-8")

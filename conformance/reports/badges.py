@@ -6,24 +6,23 @@ from collections.abc import Iterable
 
 from noetl.compiler.ir import Json
 
-from ..conform import Judged
 from ..law import area
-from ..results import Results
+from ..results import Record, Results
 
 _GREEN, _YELLOW, _RED, _GREY = "brightgreen", "yellow", "red", "lightgrey"
 
 
 def badges(results: Results) -> dict[str, dict[str, Json]]:
     """By name. Green is all cases passed, yellow some refused or known to differ, red some failed."""
-    areas: dict[str, dict[str, Judged]] = {}
+    areas: dict[str, dict[str, Record]] = {}
     for one in results.records:
-        for clause in one.case.clauses:
-            areas.setdefault(area(clause), {})[one.case.id] = one
+        for clause in one.clauses:
+            areas.setdefault(area(clause), {})[one.id] = one
     made = {name: _badge(name, records.values()) for name, records in sorted(areas.items())}
     return {"all": _badge(f"noetl on {results.header.place()}", results.records), **made}
 
 
-def _badge(label: str, records: Iterable[Judged]) -> dict[str, Json]:
+def _badge(label: str, records: Iterable[Record]) -> dict[str, Json]:
     verdicts = [one.verdict for one in records if one.verdict != "not run"]
     passed = verdicts.count("passed")
     if not verdicts:

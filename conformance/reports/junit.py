@@ -6,10 +6,8 @@ import re
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from ..conform import Judged
 from ..law import area
-from ..results import Results
-from ..telling import failure
+from ..results import Record, Results
 
 _REFUSED: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold."""
@@ -29,8 +27,12 @@ def junit(results: Results, command: str = "conform") -> str:
         skipped=str(counts["not run"] + counts["declared"] + counts["known"]),
         timestamp=results.header.began,
     )
+    if results.left:
+        properties = SubElement(suite, "properties")
+        for line in results.left:
+            SubElement(properties, "property", name="not asked", value=_sound(line))
     for one in results.records:
-        _add(suite, one, results)
+        _add(suite, one)
     if results.notes:
         case = SubElement(suite, "testcase", name="claims of the target", classname="claims")
         SubElement(case, "failure", message=_sound(results.notes[0])).text = _sound("\n".join(results.notes))
@@ -38,17 +40,13 @@ def junit(results: Results, command: str = "conform") -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
 
-def _add(suite: Element, one: Judged, results: Results) -> None:
-    header = results.header
-    case = SubElement(
-        suite, "testcase", name=one.case.id, classname=area(one.case.clauses[0]), time=f"{one.seconds:.3f}"
-    )
-    first = _sound(" ".join(one.said[0].split())) if one.said else ""
+def _add(suite: Element, one: Record) -> None:
+    case = SubElement(suite, "testcase", name=one.id, classname=area(one.clauses[0]), time=f"{one.seconds:.3f}")
+    first = _sound(one.said)
     if one.verdict in ("failed", "stale"):
-        told = failure(one, header.target, tier=header.tier)
-        SubElement(case, "failure", message=first).text = _sound("\n".join(told))
+        SubElement(case, "failure", message=first).text = _sound("\n".join(one.told))
     elif one.verdict == "broken":
-        SubElement(case, "error", message=first).text = _sound("\n".join(one.said))
+        SubElement(case, "error", message=first).text = _sound("\n".join(one.told))
     elif one.verdict != "passed":
         SubElement(case, "skipped", message=f"{one.verdict}: {first}")
 

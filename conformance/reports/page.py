@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Final
 
-from ..conform import VERDICTS, Judged, Verdict
+from ..conform import VERDICTS, Verdict
 from ..law import area, clauses
-from ..results import Results
-from ..telling import failure
+from ..results import Record, Results
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; }
@@ -37,8 +36,8 @@ def _lines(results: Results, coverage: Sequence[str]) -> Iterator[str]:
     yield '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
-    word, style = ("conformant as far as asked", "passed") if results.ok() else ("not conformant", "failed")
-    yield f'<h1>{escape(header.place())} <span class="{style}" id="word">{word}</span></h1>'
+    style = "failed" if not results.ok() else "passed" if results.judged() else "none"
+    yield f'<h1>{escape(header.place())} <span class="{style}" id="word">{results.word()}</span></h1>'
     versions = ", ".join(f"{name} {version}" for name, version in header.versions.items())
     yield f"<p>{escape(versions)}. Level {header.level}, seed {header.seed}, began {escape(header.began)}.<br>"
     yield f"Suite <code>{header.suite}</code>, law <code>{header.law}</code>.</p>"
@@ -52,6 +51,10 @@ def _lines(results: Results, coverage: Sequence[str]) -> Iterator[str]:
         yield from (f"<li>{escape(note)}</li>" for note in results.notes)
         yield "</ul>"
     yield from _details(results)
+    if results.left:
+        yield '<h2 class="not-run" id="not-asked">Not asked</h2><ul>'
+        yield from (f"<li>{escape(line)}</li>" for line in results.left)
+        yield "</ul>"
     yield from _matrix(results)
     if coverage:
         yield '<h2 id="coverage">Coverage</h2><ul>'
@@ -73,16 +76,15 @@ def _details(results: Results) -> Iterator[str]:
         for one in found:
             code = f" ({escape(one.deviation)})" if one.deviation else ""
             mark = " open" if verdict in ("failed", "stale", "broken") and len(found) <= 20 else ""
-            yield f'<details id="{escape(one.case.id, quote=True)}"{mark}><summary>{escape(one.case.id)}{code}: '
-            yield f"{escape(one.case.title)}</summary>"
-            told = failure(one, results.header.target, tier=results.header.tier)
-            yield f"<pre>{escape(chr(10).join(told))}</pre></details>"
+            yield f'<details id="{escape(one.id, quote=True)}"{mark}><summary>{escape(one.id)}{code}: '
+            yield f"{escape(one.title)}</summary>"
+            yield f"<pre>{escape(chr(10).join(one.told))}</pre></details>"
 
 
-def _not_run(found: Sequence[Judged]) -> Iterator[str]:
+def _not_run(found: Sequence[Record]) -> Iterator[str]:
     reasons: dict[str, list[str]] = {}
     for one in found:
-        reasons.setdefault(one.said[0] if one.said else "", []).append(one.case.id)
+        reasons.setdefault(one.said, []).append(one.id)
     yield f'<h2 class="not-run" id="not-run">Not run: {len(found)}</h2>'
     for reason, ids in reasons.items():
         yield f"<details><summary>{escape(reason)}: {len(ids)}</summary><p>{escape(', '.join(ids))}</p></details>"
@@ -90,9 +92,9 @@ def _not_run(found: Sequence[Judged]) -> Iterator[str]:
 
 def _matrix(results: Results) -> Iterator[str]:
     """Every clause of the law, also one that no case of this run is about."""
-    by_clause: dict[str, list[Judged]] = {clause: [] for clause in clauses()}
+    by_clause: dict[str, list[Record]] = {clause: [] for clause in clauses()}
     for one in results.records:
-        for clause in one.case.clauses:
+        for clause in one.clauses:
             by_clause.setdefault(clause, []).append(one)
     yield '<h2 id="matrix">Clauses</h2><table><thead><tr><th>clause</th><th>text</th>'
     yield f"<th>{escape(results.header.target)}</th><th>cases</th></tr></thead><tbody>"
@@ -108,7 +110,7 @@ def _matrix(results: Results) -> Iterator[str]:
     yield "</tbody></table>"
 
 
-def _worst(records: Iterable[Judged]) -> str:
+def _worst(records: Iterable[Record]) -> str:
     found = {one.verdict for one in records}
     return next((verdict for verdict in _WORST if verdict in found), "none")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from ..conform import VERDICTS
 from ..results import Results
-from ..telling import again, line_of
 
 
 def summary(results: Results, coverage: list[str]) -> str:
@@ -16,7 +16,7 @@ def summary(results: Results, coverage: list[str]) -> str:
 
 def _lines(results: Results, coverage: list[str]) -> Iterator[str]:
     header, counts = results.header, results.counts()
-    yield f"# {header.place()}: {'conformant as far as asked' if results.ok() else 'not conformant'}"
+    yield f"# {header.place()}: {results.word()}"
     yield ""
     yield f"Suite `{header.suite}`, law `{header.law}`, level {header.level}, seed {header.seed}"
     yield f"({', '.join(f'{name} {version}' for name, version in header.versions.items())})."
@@ -32,11 +32,17 @@ def _lines(results: Results, coverage: list[str]) -> Iterator[str]:
         if not found:
             continue
         yield from ("", f"## {verdict.capitalize()}", "")
+        if verdict == "not run":
+            yield from (f"- {count} cases: {reason}" for reason, count in Counter(one.said for one in found).items())
+            continue
         for one in found:
             code = f" ({one.deviation})" if one.deviation else ""
-            yield f"- `{one.case.id}`{code}: {line_of(one.said[0]) if one.said else one.case.title}"
+            yield f"- `{one.id}`{code}: {one.said or one.title}"
             if verdict in ("failed", "stale"):
-                yield f"  `{again(one, header.target, tier=header.tier)}`"
+                yield f"  `{one.again}`"
+    if results.left:
+        yield from ("", "## Not asked", "")
+        yield from (f"- {line}" for line in results.left)
     if coverage:
         yield from ("", "## Coverage", "")
         yield from (f"- {line}" for line in coverage)

@@ -11,10 +11,11 @@ from playwright.sync_api import Browser, sync_playwright
 
 from noetl.conformance.case import Case
 from noetl.conformance.conform import Judged
+from noetl.conformance.header import Header
 from noetl.conformance.law import clauses
 from noetl.conformance.observation import Observation
 from noetl.conformance.reports.page import page
-from noetl.conformance.results import Header, Results
+from noetl.conformance.results import Record, Results
 
 pytestmark = pytest.mark.browser
 
@@ -42,7 +43,9 @@ def test_a_report(browser: Browser, tmp_path: Path) -> None:
         Judged(case("RUN-2-left"), tmp_path, "not run", ("the budget was used up",)),
     )
     file = tmp_path / "report.html"
-    file.write_text(page(Results(Header("runtime", "a", "b", 0, "smoke"), records), ["rules: 1 of 2"]), "utf-8")
+    header = Header("runtime", "a", "b", 0, "smoke")
+    results = Results(header, tuple(Record.of(one, header) for one in records), left=("tier <two>: it needs more",))
+    file.write_text(page(results, ["rules: 1 of 2"]), "utf-8")
     opened = browser.new_page()
     asked: list[str] = []
     problems: list[str] = []
@@ -54,6 +57,7 @@ def test_a_report(browser: Browser, tmp_path: Path) -> None:
     assert opened.title() == "noetl conform: runtime"
     assert opened.locator("#word").inner_text() == "not conformant"
     assert [opened.locator(f"#count-{name}").inner_text() for name in ("passed", "failed", "not-run")] == ["1"] * 3
+    assert opened.locator("#not-asked + ul").inner_text() == "tier <two>: it needs more"
     assert opened.locator("details[id='RUN-2-failed'] pre").is_visible()
     assert "again     noetl conform --target runtime" in opened.locator("details[id='RUN-2-failed'] pre").inner_text()
     reason = opened.locator("summary", has_text="the budget was used up: 1")

@@ -28,9 +28,11 @@ from noetl.conformance.adapters.airflow import AirflowCase, AirflowRun
 from noetl.conformance.adapters.airflow_scheduler import AirflowScheduler, run_on_scheduler
 from noetl.conformance.adapters.airflow_scheduler_deployment import Deployment
 from noetl.conformance.adapters.base import Broken
+from noetl.conformance.conform import CASES as SUITE
 from noetl.conformance.judge import differences
 from noetl.conformance.observation import Observation, unmet
 from noetl.conformance.probe import Probe, Seen
+from noetl.conformance.suite import chosen, killers
 from noetl.runtime.credentials import MappedCredentials
 from noetl.runtime.embedded import execute
 from noetl.runtime.scope import ExecutionInfo
@@ -46,6 +48,8 @@ WHOLE = os.environ.get("NOETL_SCHEDULER") == "all"
 CASES = cases(MANY) if WHOLE else {name: case for name, case in cases(FEW).items() if name in FEW}
 pytestmark = pytest.mark.timeout(1500)
 
+FAULTS = ("verdict-forgets-red-tasks",) if not WHOLE else ("verdict-forgets-red-tasks", "join-ignores-poison")
+"""Of the operators, which run in processes that Airflow starts."""
 BRANCHES = """\
 apiVersion: noetl.io/v2
 kind: Playbook
@@ -169,8 +173,12 @@ def disturbed(airflow: Deployment) -> tuple[AirflowRun, AirflowRun, Killer, list
 
 
 @pytest.fixture(scope="module")
-def observed(airflow: Deployment, disturbed: object) -> dict[str, Observation | Broken]:
-    place = AirflowScheduler(airflow, time_limit=300)
+def place(airflow: Deployment) -> AirflowScheduler:
+    return AirflowScheduler(airflow, time_limit=300)
+
+
+@pytest.fixture(scope="module")
+def observed(place: AirflowScheduler, disturbed: object) -> dict[str, Observation | Broken]:
     return dict(zip(CASES, place.observe([*CASES.values()]), strict=True))
 
 
@@ -205,6 +213,16 @@ def test_case(name: str, observed: dict[str, Observation | Broken]) -> None:
     seen = observed[name]
     assert not isinstance(seen, Broken), seen
     assert unmet(CASES[name], seen) == []
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_of_the_lowering_is_seen_there_too(name: str, place: AirflowScheduler, observed: object) -> None:
+    case = next(case for _, case in chosen(SUITE, killers()[name][0]))
+    right, wrong = place.observe_faulty([(case, None), (case, name)])
+    assert isinstance(right, Observation)
+    assert isinstance(wrong, Observation)
+    assert unmet(case, right) == []
+    assert unmet(case, wrong)
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,7 @@ from . import FINDINGS, OK
 
 if TYPE_CHECKING:
     from noetl.conformance.conform import Judged
+    from noetl.conformance.header import Header
     from noetl.conformance.testing import Tests
 
 
@@ -45,16 +45,19 @@ def command(
       noetl test pipelines/ --junit junit.xml
       noetl test pipelines/load.case.yaml --update
     """
+    from noetl.conformance.header import Header
+    from noetl.conformance.session import now
     from noetl.conformance.telling import failure
     from noetl.conformance.testing import Tests, cases_of, unwritten, updated
 
-    from .conform import Progress
+    from .conforming.progress import Progress
 
     cases = cases_of(paths or [Path()])
     if not cases:
         raise UsageError("there are no files *.case.yaml")
     tests = Tests()
-    progress = Progress(len(cases), shown=not quiet and sys.stderr.isatty())
+    header = Header("runtime", "", "", 0, "standard", began=now())
+    progress = Progress(len(cases), shown=not quiet)
     records: list[Judged] = []
     changed = 0
     for one in tests.run(cases):
@@ -65,25 +68,24 @@ def command(
             print(f"updated {one.path}")
         elif one.verdict != "passed":
             progress.clear()
-            print("\n".join([*failure(one, "runtime")[:-1], f"  again     noetl test {one.path}"]), flush=True)
+            print("\n".join([*failure(one, header)[:-1], f"  again     noetl test {one.path}"]), flush=True)
         records.append(one)
     progress.clear()
-    _tell(tests, records, changed, junit)
+    _tell(tests, records, changed, header, junit)
     failed = sum(one.verdict != "passed" for one in records) - changed
     raise typer.Exit(FINDINGS if failed > 0 else OK)
 
 
-def _tell(tests: Tests, records: list[Judged], changed: int, junit: Path | None) -> None:
+def _tell(tests: Tests, records: list[Judged], changed: int, header: Header, junit: Path | None) -> None:
     from noetl.conformance.reports.junit import junit as as_junit
-    from noetl.conformance.results import Header, Results
-    from noetl.conformance.session import now
+    from noetl.conformance.results import Record, Results
 
     for playbook, branches in tests.branches():
         print(f"{playbook}: {branches}")
         for line in branches.missed():
             print(f"  {line}")
     if junit is not None:
-        results = Results(Header("runtime", "", "", 0, "standard", began=now()), tuple(records))
+        results = Results(header, tuple(Record.of(one, header) for one in records))
         try:
             junit.write_text(as_junit(results, "test"), encoding="utf-8")
         except OSError as error:

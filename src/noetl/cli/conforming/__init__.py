@@ -1,0 +1,1 @@
+"""What `noetl conform` does when it has read its options."""
