@@ -1,10 +1,10 @@
 """Makes `conformance/distilled.txt`: few cases that tell every fault from what is right, three times over.
 
-    python scripts/distil.py [engine] [lowering] [--check]
+    python scripts/distil.py [engine] [lowering] [FAULT...] [--check]
 
 Each fault of `noetl.conformance.mutants` is put into the engine, each one of `lowering_mutants` into the lowering to
-Airflow, and cases are run until three of them fail: those about the clause that it breaks first. One of the two only
-leaves what is kept for the other. With --check nothing is written, and only distilled cases are run. The exit code is 1
+Airflow, and cases are run until three of them fail: those about the clause that it breaks first. One of the two only,
+or some faults by name, leave what is kept for the others. With --check nothing is written, and only distilled cases are run. The exit code is 1
 where a fault is seen by fewer than three.
 
 The same faults and cases make the same file, whatever it held before: what goes on for too long is told by its events,
@@ -88,20 +88,20 @@ def ordered(mutant: Mutant, cases: Sequence[Case], preferred: Sequence[str]) -> 
     return [*about, *known, *others[:: max(1, len(others) // TRIED)]]
 
 
-def of_engine(cases: Sequence[Case]) -> dict[str, list[str]]:
+def of_engine(faults: Sequence[Mutant], cases: Sequence[Case]) -> dict[str, list[str]]:
     """For each fault of the engine up to three cases that see it."""
     seen: dict[str, list[str]] = {}
-    for mutant in MUTANTS:
+    for mutant in faults:
         taken = [name for names in seen.values() for name in names]
         seen[mutant.name] = found = killers(mutant, ordered(mutant, cases, taken))
         print(f"{mutant.name}: {', '.join(found) or 'no case sees it'}", flush=True)
     return seen
 
 
-def of_lowering(cases: Sequence[Case], preferred: Sequence[str]) -> dict[str, list[str]]:
+def of_lowering(faults: Sequence[Mutant], cases: Sequence[Case], preferred: Sequence[str]) -> dict[str, list[str]]:
     """For each fault of the lowering up to three cases that see it; many faults share one Airflow."""
     asked = [case for case in cases if case.asked_of("airflow", "inproc")]
-    left = {mutant.name: ordered(mutant, asked, preferred)[:ASKED] for mutant in LOWERING_MUTANTS}
+    left = {mutant.name: ordered(mutant, asked, preferred)[:ASKED] for mutant in faults}
     seen: dict[str, list[str]] = {name: [] for name in left}
     with Airflow() as airflow:
         while open_ := [name for name in left if left[name] and len(seen[name]) < TIMES]:
@@ -137,15 +137,20 @@ def main(arguments: Sequence[str]) -> int:
     cases = [case for _, case in chosen(CASES) if case.expect.refused is None and ENDLESS not in case.clauses]
     cases = [case for case in cases if not check or case.id in wanted]
     both = not {"engine", "lowering"} & set(arguments)
-    fresh = of_engine(cases) if both or "engine" in arguments else {}
-    seen = {**kept(), **fresh}
+    named = {*arguments} - {"engine", "lowering", "--check"}
+    known = {mutant.name for mutant in (*MUTANTS, *LOWERING_MUTANTS)}
+    if unknown := sorted(named - known):
+        raise SystemExit(f"no fault is called {', '.join(unknown)}")
+    wrong = [mutant for mutant in MUTANTS if not named or mutant.name in named]
+    fresh = of_engine(wrong, cases) if both or "engine" in arguments else {}
     if both or "lowering" in arguments:
+        seen = {**kept(), **fresh}
         engine = {mutant.name: seen.get(mutant.name, []) for mutant in MUTANTS}
-        fresh |= of_lowering(cases, first_fold(engine))
+        wrong = [mutant for mutant in LOWERING_MUTANTS if not named or mutant.name in named]
+        fresh |= of_lowering(wrong, cases, first_fold(engine))
     few = [f"{name} ({len(names)})" for name, names in sorted(fresh.items()) if len(names) < TIMES]
     print(f"{len(fresh) - len(few)} of {len(fresh)} faults are seen {TIMES} times; fewer: {', '.join(few) or 'none'}")
     if not check:
-        known = {mutant.name for mutant in (*MUTANTS, *LOWERING_MUTANTS)}
         told = {name: names for name, names in {**kept(), **fresh}.items() if name in known}
         DISTILLED.write_text(lines_of(told), encoding="utf-8")
     return 1 if few else 0
