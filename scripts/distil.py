@@ -4,8 +4,8 @@
 
 Each fault of `noetl.conformance.mutants` is put into the engine, each one of `lowering_mutants` into the lowering to
 Airflow, and cases are run until three of them fail: those about the clause that it breaks first. One of the two only,
-or some faults by name, leave what is kept for the others. With --check nothing is written, and only distilled cases are run. The exit code is 1
-where a fault is seen by fewer than three.
+or some faults by name, leave what is kept for the others. With --check nothing is written, and only distilled cases are
+run. The exit code is 1 where a fault is seen by fewer than three.
 
 The same faults and cases make the same file, whatever it held before: what goes on for too long is told by its events,
 not by a clock.
