@@ -137,7 +137,8 @@ class Probe:
     """The server, on its own threads: `with Probe(script) as probe:` starts and stops it. Any thread may ask it.
 
     `clock` gives the times of requests and answers, in seconds; it is read from any thread. `arrived` is told of each
-    request before it is answered, from the thread that answers it.
+    request before it is answered, from the thread that answers it. `host` is the address it listens on, and has in its
+    own.
     """
 
     def __init__(
@@ -147,6 +148,7 @@ class Probe:
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.monotonic,
         arrived: Callable[[Seen], None] | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         self.clock = clock
         self._arrived = arrived
@@ -158,7 +160,8 @@ class Probe:
         self.stopping = threading.Event()
         for label, replies in (script or {}).items():
             self._answers[label.strip("/")] = replies if callable(replies) else _in_turn(label, replies)
-        self._server = _Server(("127.0.0.1", port), self)
+        self._host = host
+        self._server = _Server((host, port), self)
         self._scheme = "http"
         if tls:
             self._scheme = "https"
@@ -170,7 +173,7 @@ class Probe:
     @property
     def url(self) -> str:
         """The address, without a slash at the end."""
-        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://{self._host}:{self._server.server_address[1]}"
 
     @property
     def connections(self) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from noetl.errors import UsageError
@@ -107,13 +109,32 @@ class InProcess:
 
 TIERS: Final[Mapping[str, Sequence[str]]] = {
     "airflow": ("inproc", "scheduler"),
-    "argo": ("model",),
+    "argo": ("model", "live"),
     "server": ("one", "eight"),
 }
-"""The tiers of targets: `dag.test()` or all parts of Airflow; a model of Argo's controller; one worker or eight."""
+"""The tiers of targets: `dag.test()` or all parts of Airflow; a model of Argo's controller or a cluster; one worker or
+eight."""
 
 
-def adapter(target: str, *, time_limit: float = 60.0, tier: str | None = None, seed: int = 0) -> Adapter:
+@dataclass(frozen=True, slots=True)
+class OnCluster:
+    """The options of the tier `live` of argo."""
+
+    kubeconfig: Path | None
+    namespace: str | None = None
+    image: str | None = None
+    command: str | None = None
+    """What a pod's container executes on this machine instead of an image's program."""
+
+
+def adapter(
+    target: str,
+    *,
+    time_limit: float = 60.0,
+    tier: str | None = None,
+    seed: int = 0,
+    cluster: OnCluster | None = None,
+) -> Adapter:
     """What runs cases on a target, or on a tier of it; `time_limit` is in seconds for each case.
 
     What a place leaves to chance, such as the order of ready tasks, is drawn from `seed` where that can be.
@@ -122,6 +143,8 @@ def adapter(target: str, *, time_limit: float = 60.0, tier: str | None = None, s
     if tier is not None and tier not in TIERS.get(target, ()):
         told = "; ".join(f'tiers of "{name}": {", ".join(tiers)}' for name, tiers in TIERS.items())
         raise UsageError(f'target "{target}" has no tier "{tier}"; {told}')
+    if cluster is not None or tier == "live":
+        return _live(target, tier, cluster)
     if target.startswith(EXEC):
         from .stdio import Program
 
@@ -148,3 +171,16 @@ def adapter(target: str, *, time_limit: float = 60.0, tier: str | None = None, s
         raise UsageError(f'target "{target}" has no adapter: nothing runs its cases')
     known = ", ".join(f'"{name}"' for name in sorted({"airflow", "argo", "runtime", "server", "spec", *names()}))
     raise UsageError(f'no adapter is called "{target}"; targets: {known}, or exec:COMMAND')
+
+
+def _live(target: str, tier: str | None, cluster: OnCluster | None) -> Adapter:
+    if target != "argo" or tier == "model":
+        raise UsageError("--kubeconfig, --namespace, --image and --runner-command are for argo on the tier live")
+    if cluster is None or cluster.kubeconfig is None:
+        raise UsageError("the tier live of argo needs --kubeconfig, which says where a cluster is")
+    from noetl.targets.argo.cluster import access
+
+    from .argo_live import ArgoLive, Live
+
+    where = access(cluster.kubeconfig, os.environ)
+    return ArgoLive(Live(where, cluster.namespace, cluster.image, cluster.command))
