@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final, cast
 
 from noetl.compiler import ir
@@ -132,6 +132,16 @@ class UnitTable:
 
 
 @dataclass(frozen=True, slots=True)
+class Scheduled:
+    """The schedule of a playbook: the payload of its executions has their slot as `end` of the entry `into`."""
+
+    cron: str
+    """Five fields."""
+    timezone: str
+    into: str
+
+
+@dataclass(frozen=True, slots=True)
 class Units:
     """`units.json`."""
 
@@ -142,11 +152,15 @@ class Units:
     playbooks: Mapping[str, str]
     """For the file of each sub-playbook (TOO-4), the file that holds its text."""
     units: Mapping[str, UnitTable]
+    schedule: Scheduled | None = None
 
     def to_json(self) -> dict[str, Json]:
         """The whole file."""
         units: dict[str, Json] = {name: table.to_json() for name, table in self.units.items()}
-        return {"noetl": self.noetl, "file": self.file, "playbooks": dict(self.playbooks), "units": units}
+        found: dict[str, Json] = {"noetl": self.noetl, "file": self.file, "playbooks": dict(self.playbooks)}
+        if self.schedule is not None:
+            found["schedule"] = dict(asdict(self.schedule))
+        return {**found, "units": units}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Units:
@@ -154,7 +168,9 @@ class Units:
         units = cast("Mapping[str, Mapping[str, Json]]", data["units"])
         playbooks = cast("Mapping[str, str]", data["playbooks"])
         tables = {name: UnitTable.from_json(table) for name, table in units.items()}
-        return cls(str(data["noetl"]), str(data["file"]), dict(playbooks), tables)
+        given = cast("Mapping[str, str] | None", data.get("schedule"))
+        schedule = None if given is None else Scheduled(given["cron"], given["timezone"], given["into"])
+        return cls(str(data["noetl"]), str(data["file"]), dict(playbooks), tables, schedule)
 
 
 def leaving(workflow: ir.Workflow, steps: Sequence[str]) -> list[ir.Edge]:

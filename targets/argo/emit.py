@@ -22,7 +22,9 @@ from . import contract, forms
 from .contract import Units, UnitTable
 from .layout import Layout, UnitTask
 from .names import FAILS, STEP, VERDICT
-from .templates import VALUES, VALUES_FOLDER, VOLUME, Templates
+from .schedule import cron_workflow, scheduled
+from .settings import VALUES, claim, environment, executions, of_workflow
+from .templates import VOLUME, Templates
 from .text import block, scalar
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 PODLESS: Final = "done"
 """The template of a task without a pod."""
 MAIN: Final = "main"
+_DONE: Final = f'  - name: {PODLESS}\n    suspend: {{duration: "0s"}}\n'
 _DIGITS: Final = 8
 _WIDTH: Final = 110
 """Characters of a line of the verdict's condition."""
@@ -58,7 +61,7 @@ metadata:
 spec:
   entrypoint: {main}
   arguments: {{parameters: [{{name: {payload}, value: "{{}}"}}]}}
-  workflowMetadata: {{labels: {labels}}}
+  workflowMetadata: {metadata}
   volumes: {volumes}
 {spec}  templates:
   - name: {main}
@@ -73,13 +76,15 @@ class Emitted:
 
     config: str
     template: str
+    cron: str
+    """Empty without a schedule."""
     tables: Mapping[str, UnitTable]
     """The units that the first document tells of."""
 
     @property
     def text(self) -> str:
         """The whole file."""
-        return self.config + self.template
+        return self.config + self.template + self.cron
 
 
 @dataclass(slots=True)
@@ -130,36 +135,42 @@ class _Tasks:
 
 def emit(source: Source, layout: Layout, settings: Settings | None = None) -> Emitted:
     """The file of a playbook; `settings` are what a profile says about it."""
-    tasks = _Tasks(Templates(settings, json.dumps(_environment(settings))))
+    tasks = _Tasks(Templates(settings, json.dumps(environment(settings))))
     for task in layout.tasks:
         tasks.add(task)
-    files = _files(source, tasks.tables)
+    files = _files(source, tasks.tables, settings)
     digest = hashlib.sha256("\0".join(f"{name}\0{text}" for name, text in files.items()).encode()).hexdigest()
     config = f"{layout.name}-{digest[:_DIGITS]}"
-    labels = json.dumps(_labels(source.workflow, layout))
-    volumes: list[Json] = [{"name": VOLUME, "configMap": {"name": config}}]
-    if settings is not None and settings.argo.values is not None and settings.argo.values.claim is not None:
-        volumes.append({"name": VALUES, "persistentVolumeClaim": {"claimName": settings.argo.values.claim}})
-    head = _TEMPLATE.format(
-        name=layout.name,
-        labels=labels,
-        annotations=json.dumps(_annotations(source.workflow, settings)),
-        main=MAIN,
-        payload=contract.PAYLOAD,
-        volumes=json.dumps(volumes),
-        spec="".join(f"  {key}: {json.dumps(value)}\n" for key, value in _spec(settings)),
-    )
+    labels = _labels(source.workflow, layout)
     made = _CONFIG.format(
         version=noetl.__version__,
         file=_one_line(os.path.basename(source.path)),
         name=layout.name,
         config=config,
-        labels=labels,
+        labels=json.dumps(labels),
         data="\n".join(f"  {name}: {block(text, 4)}" for name, text in files.items()),
     )
+    head = _head(source.workflow, layout.name, config, labels, settings)
     pods = "".join(tasks.templates.found.values())
-    done = f'  - name: {PODLESS}\n    suspend: {{duration: "0s"}}\n'
-    return Emitted(made, head + "".join(tasks.lines) + tasks.verdict() + done + pods, tasks.tables)
+    template = "".join([head, *tasks.lines, tasks.verdict(), _DONE, pods])
+    return Emitted(made, template, cron_workflow(layout.name, labels, settings), tasks.tables)
+
+
+def _head(workflow: ir.Workflow, name: str, config: str, labels: dict[str, Json], settings: Settings | None) -> str:
+    """The WorkflowTemplate up to its tasks; `config` is the name of the ConfigMap."""
+    volumes: list[Json] = [{"name": VOLUME, "configMap": {"name": config}}]
+    if (claimed := claim(settings)) is not None:
+        volumes.append({"name": VALUES, "persistentVolumeClaim": {"claimName": claimed}})
+    return _TEMPLATE.format(
+        name=name,
+        labels=json.dumps(labels),
+        annotations=json.dumps(_annotations(workflow, settings)),
+        main=MAIN,
+        metadata=json.dumps(_metadata(labels, settings)),
+        payload=contract.PAYLOAD,
+        volumes=json.dumps(volumes),
+        spec="".join(f"  {key}: {json.dumps(value)}\n" for key, value in of_workflow(settings, name, config)),
+    )
 
 
 def _inputs(task: UnitTask) -> Iterator[str]:
@@ -171,14 +182,15 @@ def _inputs(task: UnitTask) -> Iterator[str]:
         yield forms.phases(task.told)
 
 
-def _files(source: Source, tables: Mapping[str, UnitTable]) -> dict[str, str]:
+def _files(source: Source, tables: Mapping[str, UnitTable], settings: Settings | None) -> dict[str, str]:
     """What the ConfigMap holds, each text once: a playbook that runs itself is the first one."""
     texts = {source.text: contract.PLAYBOOK}
     for text in source.playbooks.values():
         texts.setdefault(text, f"playbook-{len(texts)}.yaml")
     playbooks = {name: texts[text] for name, text in source.playbooks.items()}
-    units = Units(noetl.__version__, os.path.basename(source.path), playbooks, tables)
-    return {**{name: text for text, name in texts.items()}, contract.UNITS: _units_text(units)}
+    units = Units(noetl.__version__, os.path.basename(source.path), playbooks, tables, scheduled(settings))
+    files = {name: text for text, name in texts.items()}
+    return {**files, contract.UNITS: _units_text(units), **executions(settings)}
 
 
 def _units_text(units: Units) -> str:
@@ -190,37 +202,6 @@ def _units_text(units: Units) -> str:
 
 def _compact(value: Json) -> str:
     return json.dumps(value, separators=(",", ":"))
-
-
-def _environment(settings: Settings | None) -> list[Json]:
-    """The environment of every pod."""
-    found: list[Json] = [{"name": contract.EXECUTION_ENV, "value": "{{workflow.uid}}"}]
-    argo = None if settings is None else settings.argo
-    if argo is None:
-        return found
-    if argo.values is not None:
-        found.append({"name": contract.VALUES_ENV, "value": argo.values.s3 or VALUES_FOLDER})
-    for name, value in (argo.env or {}).items():
-        found.append({"name": name, "value": value.replace("$", "$$")})
-    if argo.env:
-        found.append({"name": contract.ALLOW_ENV, "value": ",".join(argo.env)})
-    for name, place in (argo.credentials or {}).items():
-        reference: Json = {"secretKeyRef": {"name": place.secret, "key": place.key}}
-        found.append({"name": contract.credential_env(name), "valueFrom": reference})
-    return found
-
-
-def _spec(settings: Settings | None) -> Iterator[tuple[str, Json]]:
-    """What a profile says of the Workflow's spec."""
-    argo = None if settings is None else settings.argo
-    if argo is None:
-        return
-    if argo.service_account is not None:
-        yield "serviceAccountName", argo.service_account
-    if argo.image_pull_secrets:
-        yield "imagePullSecrets", [{"name": name} for name in argo.image_pull_secrets]
-    if argo.ttl is not None:
-        yield "ttlStrategy", {"secondsAfterCompletion": argo.ttl}
 
 
 def _labels(workflow: ir.Workflow, layout: Layout) -> dict[str, Json]:
@@ -241,6 +222,15 @@ def _annotations(workflow: ir.Workflow, settings: Settings | None) -> dict[str, 
         found["workflows.argoproj.io/tags"] = ",".join(tags)
     owner = settings.defaults.owner if settings is not None else None
     return {**found, **({"noetl.io/owner": owner} if owner else {})}
+
+
+def _metadata(labels: dict[str, Json], settings: Settings | None) -> dict[str, Json]:
+    """Of the Workflows."""
+    argo = None if settings is None else settings.argo
+    if argo is None:
+        return {"labels": labels}
+    found: dict[str, Json] = {"labels": {**labels, **(argo.labels or {})}}
+    return {**found, "annotations": {**argo.annotations}} if argo.annotations else found
 
 
 def _one_line(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from noetl.compiler import ir
 from noetl.compiler.frontend import compile_source
-from noetl.diagnostics import START_OF_FILE, Diagnostic, in_order
+from noetl.diagnostics import Diagnostic, in_order
 from noetl.errors import UnsupportedByTarget
 from noetl.targets.base import Compiled, Options, Source
 from noetl.targets.explain import fallbacks
@@ -17,11 +17,13 @@ from noetl.targets.plan import plan
 from noetl.targets.requirements import requirements
 from noetl.targets.verify import verify
 
-from .capabilities import TABLE, TOO_LARGE, UNKNOWN_PLAYBOOKS
+from .capabilities import TABLE, UNKNOWN_PLAYBOOKS
 from .check import verify as check
-from .emit import Emitted, emit
+from .emit import emit
 from .explain import explain
 from .layout import lay_out
+from .schedule import refused
+from .settings import conflicts
 from .verify import Written
 from .verify import verify as verify_text
 
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
     from noetl.targets.profile import Settings
 
 NAME: Final = "argo"
-OBJECT_LIMIT: Final = 900 * 1024
-"""Most bytes of a document: Kubernetes and Argo take 1 MiB of an object, and its status comes to it."""
 
 
 def compile_playbook(source: Source, options: Options) -> Compiled:
@@ -39,14 +39,14 @@ def compile_playbook(source: Source, options: Options) -> Compiled:
     made = plan(source.workflow)
     verify(made, source.workflow)
     found += fallbacks(made, NAME, source.path) if options.native else []
+    settings = _settings(source, options)
+    found += [*refused(settings, source.path), *conflicts(made, settings, source.path)]
     if found:
         raise UnsupportedByTarget(in_order(found))
     layout = lay_out(source.workflow, made)
-    emitted = emit(source, layout, _settings(source, options))
+    emitted = emit(source, layout, settings)
     names = {task.copy.id: task.name for task in layout.tasks}
     verify_text(Written(emitted.template, names, emitted.tables), made, source.workflow)
-    if large := list(_too_large(emitted, source.path)):
-        raise UnsupportedByTarget(large)
     check(emitted.text, source.path)
     told = partial(explain, source, layout, emitted)
     return Compiled(layout.name, f"{layout.name}.argo.yaml", emitted.text, told, partial(requirements, source, NAME))
@@ -73,15 +73,3 @@ def _carried(source: Source) -> Iterator[tuple[str, ir.Workflow]]:
 def _refused(source: Source, file: str, workflow: ir.Workflow) -> list[Diagnostic]:
     table = TABLE if source.all_playbooks else (*TABLE, UNKNOWN_PLAYBOOKS)
     return refusals(used(workflow), NAME, table, file)
-
-
-def _too_large(emitted: Emitted, path: str) -> Iterator[Diagnostic]:
-    documents = {
-        "ConfigMap": (emitted.config, "move what does not change into scripts or sub-playbooks in other folders"),
-        "WorkflowTemplate": (emitted.template, "split it into several playbooks, of which one runs the others"),
-    }
-    for kind_, (text, hint) in documents.items():
-        size = len(text.encode())
-        if size > OBJECT_LIMIT:
-            message = f"the playbook becomes a {kind_} of {size} bytes, and objects of Argo hold {OBJECT_LIMIT}"
-            yield Diagnostic(TOO_LARGE, message, START_OF_FILE, path, hint=hint)

@@ -31,6 +31,7 @@ from noetl.targets.airflow.values import ValueGone
 
 from . import contract, packets
 from .contract import Units, UnitTable
+from .slots import Slots, filled
 from .store import Large, store_at
 
 if TYPE_CHECKING:
@@ -173,6 +174,8 @@ class Pod:
     def _first(self, workflow: ir.Workflow) -> Iterator[Token]:
         if self.inputs.payload is not None:
             given = _payload(self.inputs.payload)
+            if (schedule := self.units.schedule) is not None:
+                given = _scheduled(given, schedule)
             yield first_token(workflow, given, self.info, SystemClock().now())
 
     def _tokens(self) -> Iterator[Token]:
@@ -333,6 +336,15 @@ def _payload(text: str) -> Mapping[str, Json]:
         message = f"the payload is a JSON object, not {type(found).__name__}"
         raise StartFailed({"type": "NotSerializable", "message": message})
     return found
+
+
+def _scheduled(payload: Mapping[str, Json], schedule: contract.Scheduled) -> Mapping[str, Json]:
+    """The payload with the whole interval, where a slot has started the execution."""
+    try:
+        return filled(payload, Slots(schedule.cron, schedule.timezone), schedule.into)
+    except ValueError as wrong:
+        message = f'the interval in "{schedule.into}" of the payload is none: {wrong}'
+        raise StartFailed({"type": "NotSerializable", "message": message}) from None
 
 
 def _show(event: Event) -> None:

@@ -11,21 +11,17 @@ from noetl.compiler.ir import Json
 
 from . import contract
 from .layout import UnitTask
+from .settings import VALUES, VALUES_FOLDER, claim, of_pod
 
 if TYPE_CHECKING:
-    from noetl.targets.profile import Settings, StepSettings
+    from noetl.targets.profile import Settings
 
 IMAGE: Final = f"noetl:{noetl.__version__}"
 """The image of the pods, unless a profile names one."""
 VOLUME: Final = "noetl"
 """The volume of the ConfigMap."""
-VALUES: Final = "values"
-VALUES_FOLDER: Final = "/var/noetl/values"
-"""The volume for large values, and where it is mounted."""
 _SINGLE: Final = (contract.EDGE, contract.CTX, contract.REC)
 _MANY: Final = (contract.CTX, contract.REC, contract.FAILED)
-_LOST: Final = " || ".join(("lastRetry.status == 'Error'", *(f"lastRetry.exitCode == '{n}'" for n in (-1, 137, 143))))
-"""When a pod is run again: it was lost, or somebody ended it. What the runner itself ends with says how it went."""
 
 
 @dataclass(slots=True)
@@ -43,7 +39,7 @@ class Templates:
         """The name of the template for a pod with so many inputs; of a pod that runs no step where there is no task."""
         many = task is not None and task.unit.many
         stem = f"pod-{inputs}-e{len(task.edges)}" if many and task is not None else f"pod-{inputs}"
-        extra = {} if task is None or self.settings is None else _pod(self.settings, task)
+        extra = {} if task is None or self.settings is None else of_pod(self.settings, task.unit.steps)
         body = json.dumps(extra)
         name = self._variants.get((stem, body))
         if name is None:
@@ -58,14 +54,11 @@ class Templates:
         names = [contract.UNIT, *(f"in{n}" for n in range(inputs))]
         given = ", ".join(f'"{_tag(n)}"' for n in names)
         mounts = [{"name": VOLUME, "mountPath": contract.FOLDER, "readOnly": True}]
-        if self.settings is not None and self.settings.argo.values is not None and self.settings.argo.values.claim:
+        if claim(self.settings) is not None:
             mounts.append({"name": VALUES, "mountPath": VALUES_FOLDER})
         container: dict[str, Json] = {"image": IMAGE, **_map(extra.pop("container", {}))}
-        annotations = {
-            "noetl.io/unit": f"{{{{inputs.parameters.{contract.UNIT}}}}}",
-            **_map(extra.pop("annotations", {})),
-        }
-        metadata = {"annotations": annotations, **_map(extra.pop("metadata", {}))}
+        metadata = _map(extra.pop("metadata", {}))
+        metadata["annotations"] = {"noetl.io/unit": _tag(contract.UNIT), **_map(metadata.get("annotations", {}))}
         lines = [
             f"  - name: {name}",
             f"    metadata: {json.dumps(metadata)}",
@@ -94,42 +87,3 @@ def _path(output: str) -> str:
 
 def _map(value: Json) -> dict[str, Json]:
     return value if isinstance(value, dict) else {}
-
-
-def _pod(settings: Settings, task: UnitTask) -> dict[str, Json]:
-    """What a profile says of a pod, as keys of the template; of a region what it says of any of its steps."""
-    found: dict[str, Json] = {}
-    for said in [settings.defaults, *(settings.step(step.name) for step in task.unit.steps)]:
-        _add(found, said)
-    return found
-
-
-def _add(found: dict[str, Json], said: StepSettings) -> None:
-    if said.timeout is not None:
-        found["activeDeadlineSeconds"] = max(1, round(said.timeout))
-    if said.retries:
-        found["retryStrategy"] = {"limit": str(said.retries), "retryPolicy": "Always", "expression": _LOST}
-    if said.argo is None:
-        return
-    container = _map(found.get("container", {}))
-    for name, key in (("image", "image"), ("image_pull_policy", "imagePullPolicy")):
-        if (value := getattr(said.argo, name)) is not None:
-            container[key] = value
-    resources = _map(container.get("resources", {}))
-    for name in ("requests", "limits"):
-        if (amounts := getattr(said.argo, name)) is not None:
-            resources[name] = {**_map(resources.get(name, {})), **amounts}
-    if resources:
-        container["resources"] = resources
-    if container:
-        found["container"] = container
-    for name, key in (("node_selector", "nodeSelector"), ("annotations", "annotations")):
-        if (given := getattr(said.argo, name)) is not None:
-            found[key] = {**_map(found.get(key, {})), **given}
-    if said.argo.labels is not None:
-        metadata = _map(found.get("metadata", {}))
-        found["metadata"] = {**metadata, "labels": {**_map(metadata.get("labels", {})), **said.argo.labels}}
-    if said.argo.tolerations is not None:
-        found["tolerations"] = [*said.argo.tolerations]
-    if said.argo.priority_class is not None:
-        found["priorityClassName"] = said.argo.priority_class

@@ -38,7 +38,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 def block(text: str, indent: int) -> str:
     """A text of any size after a key, as it stands if YAML can hold it so; lines are indented by so many spaces."""
-    if _ODD.search(text) or not text.strip():
+    if _ODD.search(text) or "\n" not in text or not text.strip():
         return quoted(text)
     left = " " * indent
     lines = "\n".join(f"{left}{line}" if line else "" for line in text.removesuffix("\n").split("\n"))

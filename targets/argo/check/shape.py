@@ -128,12 +128,14 @@ _VOLUME: Final = Fields(
     },
     ("configMap", "emptyDir", "persistentVolumeClaim"),
 )
+_SEMAPHORE: Final = Fields({"configMapKeyRef": Fields({"name": "text", "key": "text"})})
 _SPEC: Final[Mapping[str, Shape]] = {
     "arguments": _ARGUMENTS,
     "imagePullSecrets": ListOf(_NAMED),
     "podMetadata": _METADATA,
     "securityContext": _POD_SECURITY,
     "serviceAccountName": "text",
+    "synchronization": Fields({}, {"mutexes": ListOf(_NAMED), "semaphores": ListOf(_SEMAPHORE)}),
     "ttlStrategy": Fields({"secondsAfterCompletion": "count"}),
     "volumes": ListOf(_VOLUME),
     "workflowMetadata": _METADATA,
@@ -151,6 +153,7 @@ _CRON: Final = Fields(
         "successfulJobsHistoryLimit": "count",
         "suspend": "flag",
         "timezone": "text",
+        "when": "text",
         "workflowMetadata": _METADATA,
     },
 )
