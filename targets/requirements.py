@@ -63,14 +63,19 @@ def united(several: Iterable[Requirements]) -> Requirements:
     return Requirements(*(tuple(sorted({n for one in given for n in getattr(one, name)})) for name in names))
 
 
-def requirements(source: Source, extra: str) -> Requirements:
-    """What a playbook and those that are shipped with it need; `extra` is the target's own extra of noetl."""
+def requirements(source: Source, extra: str | None = None) -> Requirements:
+    """What a playbook and those that are shipped with it need; `extra` is the target's own extra of noetl, if any."""
     children = (compile_source(text, name, check=False).workflow for name, text in source.playbooks.items())
     workflows = [source.workflow, *(child for child in children if child is not None)]
     tools = [tool for workflow in workflows for tool in _tools(workflow)]
     kinds = {tool.kind for tool in tools} - {"workbook", "playbook"}
-    extras = {extra} | {EXTRAS[kind] for kind in kinds & EXTRAS.keys()} | ({*map(_script, tools)} & SCRIPTS)
-    packages = {f"noetl[{','.join(sorted(extras))}]=={noetl.__version__}", *_plug_ins(kinds)}
+    extras = (
+        ({extra} if extra else set())
+        | {EXTRAS[kind] for kind in kinds & EXTRAS.keys()}
+        | ({*map(_script, tools)} & SCRIPTS)
+    )
+    with_extras = f"[{','.join(sorted(extras))}]" if extras else ""
+    packages = {f"noetl{with_extras}=={noetl.__version__}", *_plug_ins(kinds)}
     fields = [*(tool.fields for tool in tools), *(o for w in workflows for s in w.steps for o in overrides_of_step(s))]
     names = {name for given in fields for name in _credentials(given)}
     names |= {name for workflow in workflows for name in _read_of("secret", workflow)}

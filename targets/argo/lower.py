@@ -49,7 +49,7 @@ def compile_playbook(source: Source, options: Options) -> Compiled:
     verify_text(Written(emitted.template, names, emitted.tables), made, source.workflow)
     check(emitted.text, source.path)
     told = partial(explain, source, layout, emitted)
-    return Compiled(layout.name, f"{layout.name}.argo.yaml", emitted.text, told, partial(requirements, source, NAME))
+    return Compiled(layout.name, f"{layout.name}.argo.yaml", emitted.text, told, partial(requirements, source))
 
 
 def _settings(source: Source, options: Options) -> Settings | None:

@@ -62,7 +62,7 @@ def test_the_story_and_what_is_needed(folder: Path, capsys: pytest.CaptureFixtur
     (made,) = json.loads(capsys.readouterr().out)["playbooks"]
     assert (made["identity"], made["file"]) == ("a", "out/a.argo.yaml")
     assert [step["tasks"] for step in made["explanation"]["steps"]] == [["s-start"], ["s-end"]]
-    assert made["requirements"]["packages"] == [f"noetl[argo]=={noetl.__version__}"]
+    assert made["requirements"]["packages"] == [f"noetl=={noetl.__version__}"]
 
 
 def test_fallbacks_and_other_versions_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
