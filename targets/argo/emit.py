@@ -25,7 +25,7 @@ from .names import FAILS, STEP, VERDICT
 from .schedule import cron_workflow, scheduled
 from .settings import VALUES, claim, environment, executions, of_workflow
 from .templates import VOLUME, Templates
-from .text import block, scalar
+from .text import block, flow, scalar
 
 if TYPE_CHECKING:
     from noetl.targets.profile import Settings
@@ -135,7 +135,7 @@ class _Tasks:
 
 def emit(source: Source, layout: Layout, settings: Settings | None = None) -> Emitted:
     """The file of a playbook; `settings` are what a profile says about it."""
-    tasks = _Tasks(Templates(settings, json.dumps(environment(settings))))
+    tasks = _Tasks(Templates(settings, flow(environment(settings))))
     for task in layout.tasks:
         tasks.add(task)
     files = _files(source, tasks.tables, settings)
@@ -147,7 +147,7 @@ def emit(source: Source, layout: Layout, settings: Settings | None = None) -> Em
         file=_one_line(os.path.basename(source.path)),
         name=layout.name,
         config=config,
-        labels=json.dumps(labels),
+        labels=flow(labels),
         data="\n".join(f"  {name}: {block(text, 4)}" for name, text in files.items()),
     )
     head = _head(source.workflow, layout.name, config, labels, settings)
@@ -163,13 +163,13 @@ def _head(workflow: ir.Workflow, name: str, config: str, labels: dict[str, Json]
         volumes.append({"name": VALUES, "persistentVolumeClaim": {"claimName": claimed}})
     return _TEMPLATE.format(
         name=name,
-        labels=json.dumps(labels),
-        annotations=json.dumps(_annotations(workflow, settings)),
+        labels=flow(labels),
+        annotations=flow(_annotations(workflow, settings)),
         main=MAIN,
-        metadata=json.dumps(_metadata(labels, settings)),
+        metadata=flow(_metadata(labels, settings)),
         payload=contract.PAYLOAD,
-        volumes=json.dumps(volumes),
-        spec="".join(f"  {key}: {json.dumps(value)}\n" for key, value in of_workflow(settings, name, config)),
+        volumes=flow(volumes),
+        spec="".join(f"  {key}: {flow(value)}\n" for key, value in of_workflow(settings, name, config)),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -15,6 +14,7 @@ from . import contract
 from .capabilities import SCHEDULE
 from .contract import Scheduled, crossing
 from .slots import Slots, five_fields
+from .text import flow
 
 if TYPE_CHECKING:
     from noetl.targets.profile import Schedule, Settings
@@ -54,10 +54,10 @@ def cron_workflow(name: str, labels: dict[str, Json], settings: Settings | None)
         "workflowMetadata": {"labels": labels},
         "workflowSpec": {"workflowTemplateRef": {"name": name}, "arguments": {"parameters": [parameter]}},
     }
-    lines = "".join(f"  {key}: {json.dumps(value)}\n" for key, value in spec.items())
+    lines = "".join(f"  {key}: {flow(value)}\n" for key, value in spec.items())
     return (
         "---\napiVersion: argoproj.io/v1alpha1\nkind: CronWorkflow\n"
-        f"metadata:\n  name: {name}\n  labels: {json.dumps(labels)}\nspec:\n{lines}"
+        f"metadata:\n  name: {name}\n  labels: {flow(labels)}\nspec:\n{lines}"
     )
 
 

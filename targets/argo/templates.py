@@ -12,6 +12,7 @@ from noetl.compiler.ir import Json
 from . import contract
 from .layout import UnitTask
 from .settings import VALUES, VALUES_FOLDER, claim, of_pod
+from .text import flow
 
 if TYPE_CHECKING:
     from noetl.targets.profile import Settings
@@ -53,7 +54,7 @@ class Templates:
     def _text(self, name: str, inputs: int, outputs: tuple[str, ...], extra: dict[str, Json]) -> str:
         names = [contract.UNIT, *(f"in{n}" for n in range(inputs))]
         given = ", ".join(f'"{_tag(n)}"' for n in names)
-        mounts = [{"name": VOLUME, "mountPath": contract.FOLDER, "readOnly": True}]
+        mounts: list[Json] = [{"name": VOLUME, "mountPath": contract.FOLDER, "readOnly": True}]
         if claim(self.settings) is not None:
             mounts.append({"name": VALUES, "mountPath": VALUES_FOLDER})
         container: dict[str, Json] = {"image": IMAGE, **_map(extra.pop("container", {}))}
@@ -61,18 +62,18 @@ class Templates:
         metadata["annotations"] = {"noetl.io/unit": _tag(contract.UNIT), **_map(metadata.get("annotations", {}))}
         lines = [
             f"  - name: {name}",
-            f"    metadata: {json.dumps(metadata)}",
-            *(f"    {key}: {json.dumps(value)}" for key, value in extra.items()),
+            f"    metadata: {flow(metadata)}",
+            *(f"    {key}: {flow(value)}" for key, value in extra.items()),
             f"    inputs: {{parameters: [{', '.join(f'{{name: {n}}}' for n in names)}]}}",
             "    outputs:",
             "      parameters:",
             *(f"      - {{name: {n}, valueFrom: {{path: {_path(n)}, default: {contract.NONE}}}}}" for n in outputs),
             "    container:",
-            *(f"      {key}: {json.dumps(value)}" for key, value in container.items()),
+            *(f"      {key}: {flow(value)}" for key, value in container.items()),
             f"      command: [python, -m, {contract.RUNNER}]",
             f"      args: [{given}]",
             f"      env: {self.env}",
-            f"      volumeMounts: {json.dumps(mounts)}",
+            f"      volumeMounts: {flow(mounts)}",
         ]
         return "\n".join(lines) + "\n"
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final
+
+from noetl.compiler.ir import Json
 
 _PLAIN: Final = re.compile(r"[A-Za-z][-A-Za-z0-9_./]*")
 _WORDS: Final = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
@@ -29,6 +32,22 @@ def quoted(text: str) -> str:
     "a\tb\x07"
     """
     return '"' + re.sub(f'["\\\\\n\t]|{_ODD.pattern}', _escaped, text) + '"'
+
+
+def flow(value: Json) -> str:
+    """A value on one line: JSON, but for characters that JSON writes as two halves, which YAML's readers refuse.
+
+    >>> print(flow({"a b": [1, True, None, "\U0001f600"]}))
+    {"a b": [1, true, null, "\U0001f600"]}
+    """
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{quoted(key)}: {flow(item)}" for key, item in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(flow, value)) + "]"
+        case str():
+            return quoted(value)
+    return json.dumps(value)
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -170,6 +170,23 @@ def test_the_text_is_shipped_once_as_it_is() -> None:
     assert config["immutable"] is True
 
 
+def test_what_argo_shows_is_what_the_playbook_says() -> None:
+    source = playbook(
+        "  - step: start\n    next: [{step: end}]\n",
+        'name: "\U0001f600 y", description: "a\\n\\e\u2028b", tags: [c, b]',
+    )
+    made = TARGET.compile(source).content
+    assert "\\ud83d" not in made
+    template = [*YAML(typ="safe").load_all(made)][1]
+    assert template["metadata"]["annotations"] == {
+        "workflows.argoproj.io/title": "\U0001f600 y",
+        "workflows.argoproj.io/description": "a\n\x1b\u2028b",
+        "noetl.io/path": "\U0001f600 y",
+        "workflows.argoproj.io/tags": "b,c",
+    }
+    assert template["metadata"]["labels"]["app.kubernetes.io/name"] == "y"
+
+
 def test_another_text_has_another_config_map() -> None:
     one, other = (
         TARGET.compile(playbook(f"  - step: start\n    desc: {d}\n    next: [{{step: end}}]\n")).content for d in "ab"
