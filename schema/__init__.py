@@ -19,6 +19,9 @@ VERSIONS: Final = {
     "outcomes": 1,
     "conform": 1,
     "profile": 1,
+    "compile": 1,
+    "diff": 1,
+    "trace": 1,
 }
 """The current version of each schema."""
 _BASE: Final = "https://noetl.io/schema/"

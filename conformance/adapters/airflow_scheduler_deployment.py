@@ -153,6 +153,15 @@ class Deployment:
         assert self._client is not None
         self._client.patch(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}", json={"state": "failed"})
 
+    def ask(self, method: str, path: str, body: Mapping[str, Json]) -> dict[str, Json]:
+        """What the API answers; AirflowUnavailable if it refuses."""
+        assert self._client is not None
+        answer = self._client.request(method, f"/api/v2/{path}", json=dict(body))
+        if answer.is_error:
+            raise AirflowUnavailable(f"the API refused {method} {path}: {answer.status_code} {answer.text[:500]}")
+        found: dict[str, Json] = answer.json()
+        return found
+
     def ended(self, dag_ids: Iterable[str]) -> set[str]:
         """Those that have a run, and none that goes on."""
         query = (

@@ -44,9 +44,7 @@ import os
 from pathlib import Path
 
 # The processes of tasks are forked from the one that reads this, so none of them has to load noetl.
-import noetl.compiler.frontend
-import noetl.runtime.embedded
-import noetl.runtime.tools.playbook
+import noetl.targets.airflow.preload
 
 
 def dag_policy(dag):

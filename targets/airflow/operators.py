@@ -27,6 +27,7 @@ from noetl.errors import InternalError
 
 from . import xcom
 from .asking import KEY, kept_in, left_by, states_of
+from .calls import CALLS, Heard, log_place
 from .conf import interval, payload
 from .connections import from_connection
 from .names import edge_label, edge_task_id
@@ -69,6 +70,8 @@ class Step(BaseOperator):
 
     template_fields = ()
     ui_color = "#e4f0f8"
+    heard: Heard | None = None
+    """What the calls were answered, where the event log is kept."""
 
     def __init__(
         self,
@@ -143,6 +146,8 @@ class Step(BaseOperator):
         ti.xcom_push(key=KEY, value=left if done.error is None else xcom.pack_error(done.error))
         if checkpoint is not None:
             checkpoint.forget()
+        if self.heard is not None:
+            ti.xcom_push(key=CALLS, value=self.heard.text())
         if done.error is not None:
             raise AirflowFailException(_told(done.error))
         if not done.records:
@@ -221,7 +226,9 @@ class Step(BaseOperator):
         def tools(place: Path) -> ToolRunner:
             return replaying(ToolBox(credentials, folder=place), os.environ)
 
-        return Playbooks(tools, Embedded(self.playbook.playbooks, folder), clock, folder=folder, env=info.env)
+        runner = Playbooks(tools, Embedded(self.playbook.playbooks, folder), clock, folder=folder, env=info.env)
+        self.heard = None if log_place() is None else Heard(runner, clock)
+        return self.heard or runner
 
     def _show(self, event: Event) -> None:
         """The event log of the runs is the task's log."""

@@ -52,7 +52,7 @@ class Playbook:
         """What else is in it."""
         if fingerprint(text, self.playbooks) != digest:
             raise UsageError("PLAYBOOK was edited in this file; edit the playbook and compile it again")
-        self._text = text
+        self.text = text
         self.flow = read(flow)
         """The tasks of steps, by id, with the edges that leave them."""
         self._lines = _NEWLINE.split(text)
@@ -62,7 +62,7 @@ class Playbook:
 
     def workflow(self) -> ir.Workflow:
         """The compiled playbook."""
-        return _compile(self._text)
+        return _compile(self.text)
 
     def step(self, task_id: str) -> str:
         """The step that a task stands for."""

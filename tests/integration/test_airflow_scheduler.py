@@ -17,7 +17,9 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -39,7 +41,8 @@ from noetl.runtime.scope import ExecutionInfo
 from noetl.runtime.system import RandomIds, SystemClock
 from noetl.runtime.tools import ToolBox
 from noetl.targets.airflow import TARGET
-from noetl.targets.base import Source
+from noetl.targets.base import Options, Source
+from noetl.targets.profile import parse
 from noetl.targets.regions import Reason
 
 from .scheduler_cases import FEW, MANY, OWN, cases, rules
@@ -88,6 +91,38 @@ workflow:
     case:
       - when: "{{ event.name == 'step.exit' }}"
         then: {result: {from: ctx.seen}}
+"""
+CLEARED = """\
+apiVersion: noetl.io/v2
+kind: Playbook
+metadata: {name: cleared}
+workflow:
+  - step: start
+    tool: {kind: http, url: "{{ workload.probe }}/first", idempotency_key: true}
+    next: work
+  - step: work
+    tool: {kind: http, url: "{{ workload.probe }}/work", idempotency_key: true}
+    next: end
+  - step: end
+    case:
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {result: {from: "[start.data.n, work.data.n]"}}
+"""
+SCHEDULED = """\
+apiVersion: noetl.io/v2
+kind: Playbook
+metadata: {name: scheduled}
+workflow:
+  - step: start
+    next: end
+  - step: end
+    case:
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {result: {from: workload.interval}}
+"""
+PROFILE = """\
+profile: 1
+schedule: {cron: "0 6 * * *", timezone: Europe/Berlin, start: 2026-01-01}
 """
 KILLED = "round/3"
 """The request whose task is killed before it is answered."""
@@ -206,6 +241,97 @@ def test_a_region_whose_worker_was_killed_goes_on(
     assert Counter(request.label for request in requests) == {f"round/{n}": 1 + (n == 3) for n in range(1, 6)}
     assert all(len(same) == 1 for same in keys.values()), keys
     assert len({key for same in keys.values() for key in same}) == 5
+
+
+def await_end(airflow: Deployment, dag_id: str) -> None:
+    """Return when the runs of a DAG have ended, and there is one."""
+    until = time.monotonic() + 300
+    while dag_id not in airflow.ended([dag_id]):
+        airflow.check()
+        assert time.monotonic() < until, airflow.story(dag_id, {})
+        time.sleep(0.1)
+
+
+def finished(airflow: Deployment, dag_id: str) -> AirflowRun:
+    """The run of a DAG when it has ended."""
+    await_end(airflow, dag_id)
+    return airflow.run(dag_id, "case")
+
+
+def cleared(airflow: Deployment, dag_id: str, tasks: list[Json]) -> AirflowRun:
+    """A DAG run after Clear of some of its tasks and of all below them, as Airflow's page proposes it."""
+    body: dict[str, Json] = {
+        "dry_run": False,
+        "dag_run_id": "case",
+        "task_ids": tasks,
+        "include_downstream": True,
+        "only_failed": False,
+    }
+    airflow.ask("POST", f"dags/{dag_id}/clearTaskInstances", body)
+    return finished(airflow, dag_id)
+
+
+def test_clear_and_mark(airflow: Deployment) -> None:
+    """What `docs/airflow_operations.md` says of them."""
+    answers: dict[str, list[dict[str, object]]] = {
+        "first": [{"json": {"n": 1}}] * 2,
+        "work": [{"status": 404}, {"json": {"n": 2}}, {"json": {"n": 3}}],
+    }
+    with Probe(answers) as probe:
+        (run,) = run_on_scheduler(airflow, [dag(CLEARED, probe)], time_limit=300)
+        red = {"start": "success", "work": "failed", "end": "upstream_failed", "verdict": "failed"}
+        assert (run.problem, run.state, run.tasks) == (None, "failed", red)
+        before = airflow.query("SELECT try_number FROM task_instance WHERE dag_id = 'cleared' AND task_id = 'end'")
+
+        # A mark is a picture only: the failed run sent no token, and what is below has none to run for.
+        airflow.ask("PATCH", "dags/cleared/dagRuns/case/taskInstances/work", {"new_state": "success"})
+        marked = finished(airflow, "cleared")
+        assert (marked.state, marked.tasks["work"], marked.tasks["verdict"]) == ("failed", "success", "failed")
+        assert marked.tasks["end"] in ("failed", "upstream_failed"), before
+        assert marked.verdict is not None
+        assert marked.verdict["status"] == "failed"
+
+        # Clear makes the calls again, with the same idempotency keys; what is above stays.
+        again = cleared(airflow, "cleared", ["work"])
+        assert (again.state, again.problem) == ("success", None)
+        assert again.verdict is not None
+        assert again.verdict["output"] == [1, 2]
+        assert Counter(seen.label for seen in probe.requests) == {"first": 1, "work": 2}
+        keys = {(seen.label, seen.headers["idempotency-key"]) for seen in probe.requests}
+        assert len(keys) == 2
+
+        # All of a run once more: the same execution, with the same keys.
+        whole = cleared(airflow, "cleared", ["start"])
+        assert whole.verdict is not None
+        assert (whole.state, whole.verdict["output"]) == ("success", [1, 3])
+        assert {(seen.label, seen.headers["idempotency-key"]) for seen in probe.requests} == keys
+
+
+def test_a_scheduled_run_sees_its_interval(airflow: Deployment) -> None:
+    workflow = compile_source(SCHEDULED, "scheduled.yaml").workflow
+    assert workflow is not None
+    options = Options(profile=parse(PROFILE, "profile.yaml").profile)
+    made = TARGET.compile(Source("scheduled.yaml", SCHEDULED, workflow), options)
+    airflow.lay_out(AirflowCase(made.identity, made.content))
+    await_end(airflow, "scheduled")
+    query = (
+        "SELECT run_id, run_type, data_interval_start, data_interval_end FROM dag_run WHERE dag_id = 'scheduled'"
+        " ORDER BY id LIMIT 1"
+    )
+    ((run_id, kind, start, end),) = airflow.query(query)
+    run = airflow.run("scheduled", str(run_id))
+    assert (kind, run.state, run.problem) == ("scheduled", "success", None)
+    assert isinstance(start, datetime)
+    assert isinstance(end, datetime)
+    zone = ZoneInfo("Europe/Berlin")
+    assert [moment.astimezone(zone).hour for moment in (start, end)] == [6, 6]
+    assert end.astimezone(zone).date() - start.astimezone(zone).date() == timedelta(days=1)
+    shown = {
+        name: moment.astimezone(UTC).isoformat(timespec="microseconds")
+        for name, moment in (("start", start), ("end", end))
+    }
+    assert run.verdict is not None
+    assert run.verdict["output"] == shown
 
 
 @pytest.mark.parametrize("name", CASES)

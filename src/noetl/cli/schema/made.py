@@ -9,7 +9,7 @@ from typing import Final
 
 from noetl import schema
 
-from . import playbook, printed, typed
+from . import answers, playbook, printed, typed
 from .tool_fields import Schema
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -33,6 +33,9 @@ SOURCES: Final[dict[str, Source]] = {
     "conform": Source("NoETL conform: what noetl conform and a program that runs cases say", printed.conform),
     "outcomes": Source("NoETL outcomes: what noetl run --mock answers instead of tools", printed.outcomes),
     "profile": Source("NoETL profile: how playbooks run on a target", printed.profile),
+    "compile": Source("NoETL compile: what noetl compile --format json prints", answers.compiled),
+    "diff": Source("NoETL diff: what noetl diff --format json prints", answers.differences),
+    "trace": Source("NoETL trace: what noetl trace --format json prints for each task", answers.traced),
 }
 """By name; the versions are in `noetl.schema`."""
 
