@@ -34,6 +34,7 @@ from noetl.targets.argo.store import store_at
 from noetl.targets.base import Capability, Source
 from noetl.targets.children import shipped
 
+from ..argo_mutants import compiling, emitted
 from ..case import Case
 from ..deviations import Deviation, kept_for
 from ..observation import Observation
@@ -94,17 +95,19 @@ class Argo:
 
     def observe(self, cases: Sequence[Case]) -> Iterator[Observed]:
         """Compile all of them; run what compiles, some at a time, and alone what judges who was in flight together."""
+        return self.observe_faulty([(case, None) for case in cases])
+
+    def observe_faulty(self, cases: Sequence[tuple[Case, str | None]]) -> Iterator[Observed]:
+        """Each case on a lowering with the fault of this name, of `argo_mutants`; with None on the right one."""
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="noetl-conform-")))
-            servers = [stack.enter_context(Probe(case.probe)) for case in cases]
+            servers = [stack.enter_context(Probe(case.probe)) for case, _ in cases]
             pool = stack.enter_context(ThreadPoolExecutor(TOGETHER))
-            made = [
-                _made(case, server.url, folder / str(number))
-                for number, (case, server) in enumerate(zip(cases, servers, strict=True))
-            ]
+            triples = enumerate(zip(cases, servers, strict=True))
+            made = [_made(case, fault, server.url, folder / str(n)) for n, ((case, fault), server) in triples]
             tasks = [
                 pool.submit(one.run, self._node) if isinstance(one, ArgoCase) and not case.expect.overlap else None
-                for one, case in zip(made, cases, strict=True)
+                for one, (case, _) in zip(made, cases, strict=True)
             ]
             for one, task, server in zip(made, tasks, servers, strict=True):
                 if not isinstance(one, ArgoCase):
@@ -196,16 +199,21 @@ def documents_of(content: str) -> list[Mapping[str, Json]]:
     return [json.loads(json.dumps(document)) for document in YAML(typ="safe").load_all(content)]
 
 
-def _made(case: Case, probe: str, folder: Path) -> ArgoCase | Observed:
-    """The Workflow of a case; else what was observed instead."""
+def _made(case: Case, fault: str | None, probe: str, folder: Path) -> ArgoCase | Observed:
+    """The Workflow of a case, with a fault if there is one; else what was observed instead."""
     try:
-        found = case_of(case, probe, folder)
+        with compiling(fault):
+            found = case_of(case, probe, folder, fault)
     except InternalError as refuted:
         return Observation(None, problem=f"the lowering is refuted: {refuted}")
+    except Exception as error:
+        if fault is None:
+            raise
+        return Observation(None, problem=f"the lowering is refuted: {error}")  # a fault may show in any way
     return found if isinstance(found, ArgoCase) else Observation(None, found)
 
 
-def case_of(case: Case, probe: str, folder: Path) -> ArgoCase | Sequence[Diagnostic]:
+def case_of(case: Case, probe: str, folder: Path, fault: str | None = None) -> ArgoCase | Sequence[Diagnostic]:
     """The Workflow of a case, or why there is none."""
     compilation = compile_source(case.text(), case.path)
     if not compilation.ok or compilation.workflow is None:
@@ -224,7 +232,8 @@ def case_of(case: Case, probe: str, folder: Path) -> ArgoCase | Sequence[Diagnos
         env[VARIABLE] = str(_kept(case, folder / "outcomes.json"))
     payload: dict[str, Json] = {**case.payload, "probe": probe}
     uid = str(uuid5(NAMESPACE_URL, str(folder)))
-    return ArgoCase(documents_of(made.content), compilation.workflow, payload, env, folder, uid)
+    documents = documents_of(emitted(fault, made.content))
+    return ArgoCase(documents, compilation.workflow, payload, env, folder, uid, fault=fault)
 
 
 def _source(case: Case, workflow: ir.Workflow, text: str, folder: Path, probe: str) -> Source:
