@@ -149,6 +149,11 @@ class Report:
     records: Sequence[dict[str, Json]]
     footer: Mapping[str, Json]
 
+    @property
+    def carried(self) -> bool:
+        """Whether it has all its cases itself."""
+        return all(isinstance(record.get("case"), dict) for record in self.records)
+
 
 def read_results(file: Path) -> Report:
     """What a report says; UsageError if it is none, or is not whole."""
@@ -178,8 +183,7 @@ def verified(report: Report, suite: Mapping[str, Placed], digest: str, *, own: b
     by what the report says of it.
     """
     header, records = report.header, report.records
-    carried = not own and all(isinstance(record.get("case"), dict) for record in records)
-    if header.suite != digest and not carried:
+    if header.suite != digest and (own or not report.carried):
         raise UsageError(f'"{report.file}" is about suite {header.suite}; this one is {digest}')
     claims = Claims(frozenset(header.refuses), deviations_of(header.deviations))
     wrong: list[str] = []

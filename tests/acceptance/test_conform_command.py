@@ -142,6 +142,8 @@ def test_all_files_with_problems_are_named(tmp_path: Path) -> None:
         ("verify",),
         ("verify", "/no/such"),
         ("playing", "--target", "runtime"),
+        ("--target", "runtime", "--outcomes", "recorded.json"),
+        (__file__, "--target", "runtime", "--case", "*"),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...]) -> None:
@@ -163,6 +165,7 @@ def test_a_report(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (out / "results.jsonl").read_text("utf-8").splitlines()]
     assert [line["record"] for line in lines] == ["header", "case", "case", "footer"]
     assert (lines[0]["target"], lines[0]["seed"], lines[0]["level"]) == ("runtime", 7, "standard")
+    assert f"  again     noetl conform --target runtime --cases {folder}/bad.yaml --seed 7\n" in done.stdout
     assert lines[-1]["counts"] == {**dict.fromkeys(lines[-1]["counts"], 0), "passed": 1, "failed": 1}
     suite = ElementTree.parse(out / "junit.xml").getroot()[0]
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
@@ -186,6 +189,13 @@ def test_a_report_is_judged_again(tmp_path: Path) -> None:
     assert done.stdout.startswith(
         "WRONG RUN-2-mine: the report says passed, its observation failed: output: expected 1"
     )
+    file.write_text(text.replace('"sequential"', '"parallel"').replace('"passed": 1', '"passed": 2'), "utf-8")
+    done = conform("verify", str(file))  # the case is in the report itself
+    assert done.stdout.splitlines() == [
+        "WRONG RUN-2-mine: its record cannot be read: KeyError: 'sequential'",
+        "WRONG the footer counts other records than there are",
+        f"{file}: 1 records, 2 wrong",
+    ]
     file.write_text("\n".join(text.splitlines()[:-1]), "utf-8")
     done = conform("verify", str(file), "--cases", folder)
     assert (done.returncode, "it has no footer" in done.stderr) == (2, True)
@@ -209,6 +219,20 @@ def test_a_budget_leaves_the_rest_out(tmp_path: Path) -> None:
     assert done.stdout == "runtime: 1 cases, 0 passed, 0 failed, 0 broken, 1 not run\n"
 
 
+def test_what_was_not_asked_is_told_in_every_report(tmp_path: Path) -> None:
+    folder = cases(tmp_path / "cases", good=CASE, other=CASE.replace("mine", "other"))
+    out = tmp_path / "out"
+    done = conform("--target", "runtime", "--cases", folder, "--case", "*-mine", "--report", str(out))
+    line = '1 of 2 cases: --case "*-mine"'
+    assert done.returncode == 0
+    assert f"not asked: {line}\n" in done.stdout
+    assert json.loads((out / "results.jsonl").read_text("utf-8").splitlines()[-1])["left"] == [line]
+    assert f"## Not asked\n\n- {line}\n" in (out / "summary.md").read_text("utf-8")
+    told = ElementTree.parse(out / "junit.xml").getroot()[0].find("properties/property")
+    assert told is not None
+    assert told.attrib == {"name": "not asked", "value": line}
+
+
 DEVIATION: Final = """\
 [[deviation]]
 code = "MY-1"
@@ -220,14 +244,14 @@ expires = 9999-01-01
 
 
 def test_deviations_are_checked(tmp_path: Path) -> None:
-    folder, known = cases(tmp_path, bad=CASE.replace("output: 1", "output: 2")), tmp_path / "known.toml"
+    folder, known = cases(tmp_path / "cases", bad=CASE.replace("output: 1", "output: 2")), tmp_path / "known.toml"
     asked = ("--target", "runtime", "--cases", folder, "--deviations", str(known))
     known.write_text(DEVIATION, "utf-8")
-    done = conform(*asked)
-    assert (done.returncode, done.stdout) == (
-        0,
-        "runtime: 1 cases, 0 passed, 0 failed, 1 known, 0 broken, 0 not run\n",
-    )
+    out = tmp_path / "out"
+    done = conform(*asked, "--report", str(out))
+    assert done.returncode == 0
+    assert done.stdout.endswith("runtime: 1 cases, 0 passed, 0 failed, 1 known, 0 broken, 0 not run\n")
+    assert conform("verify", str(out / "results.jsonl")).stdout.endswith("1 records, 0 wrong\n")
     known.write_text(DEVIATION.replace("expected 2", "expected 3"), "utf-8")
     assert conform(*asked).returncode == 1
     known.write_text(DEVIATION.replace("9999", "2020"), "utf-8")
@@ -235,7 +259,7 @@ def test_deviations_are_checked(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "CLAIM deviation MY-1 expired on 2020-01-01: it counts from two\n" in done.stdout
     known.write_text(DEVIATION, "utf-8")
-    cases(tmp_path, bad=CASE)
+    cases(tmp_path / "cases", bad=CASE)
     done = conform(*asked)
     assert done.returncode == 1
     assert done.stdout.startswith("STALE RUN-2-mine")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from noetl.conformance.claims import unproven
 from noetl.conformance.conform import Claims, judge
 from noetl.conformance.drawn import case_of, drawn
 from noetl.conformance.mutants import MUTANTS, applied
+from noetl.conformance.observation import Observation
 from noetl.conformance.session import Session
 from noetl.conformance.shrink import candidates
 from noetl.conformance.suite import chosen, fingerprint
@@ -40,6 +42,24 @@ def test_the_runtime_comes_to_what_the_spec_says(tmp_path: Path) -> None:
         (f"drawn-0-{n}", "passed", ()) for n in range(SOME)
     ]
     assert list(tmp_path.iterdir()) == []
+
+
+def observations() -> int:
+    gc.collect()
+    return sum(isinstance(one, Observation) for one in gc.get_objects())
+
+
+def test_nothing_that_was_observed_is_kept(tmp_path: Path) -> None:
+    asked, before = session("runtime"), observations()
+    assert sum(1 for _ in asked.draw(3, tmp_path)) == 3
+    assert (observations(), len(asked.records)) == (before, 3)
+
+
+def test_what_the_budget_leaves_out_is_told(tmp_path: Path) -> None:
+    asked = Session(adapter("airflow"), [], "none", "standard", 0, budget=0.0)
+    assert list(asked.draw(SOME, tmp_path)) == []
+    told = asked.results().left
+    assert told == ("12 of 12 drawn playbooks: the budget was used up", "tier scheduler: --tier scheduler asks it")
 
 
 def test_what_a_table_refuses_is_not_drawn() -> None:
