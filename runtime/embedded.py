@@ -104,8 +104,15 @@ async def run_part(
     execution = Execution(workflow, info, listener, part=frozenset(steps))
     time, replies = (clock.now(), ()) if checkpoint is None else checkpoint.begin(clock.now())
     execution.start_part(tokens, failed, time)
-    await _Driver(execution, runner, clock, checkpoint).run(replies)
+    await drive(execution, runner, clock, checkpoint, replies)
     return execution
+
+
+async def drive(
+    execution: Execution, runner: ToolRunner, clock: Clock, journal: Replies | None, replies: Iterable[Replied]
+) -> None:
+    """Carry out what a started execution asks for, to its end, after the replies that were kept of it."""
+    await _Driver(execution, runner, clock, journal).run(replies)
 
 
 async def _answer(command: Command, runner: ToolRunner, clock: Clock) -> Reply:

@@ -96,6 +96,8 @@ class Execution:
     """Whether what a snapshot needs is kept: the replies to the runs that are under way."""
     part: frozenset[str] | None = None
     """The steps at which tokens arrive; None for all of them."""
+    only: range | None = None
+    """The iterations of the parallel loop of a part that are run, and nothing after them; None for all of it."""
     left: list[Released] = field(default_factory=list)
     """The tokens that left the part, with their edges."""
     error: Json | None = None
@@ -170,6 +172,10 @@ class Execution:
     def open_commands(self) -> list[Issued]:
         """Every command that waits for its reply, in the order in which they were issued."""
         return [Issued(number, waiting.command) for number, waiting in self._live.items()]
+
+    def lane(self, number: int) -> int:
+        """Of an open command, the iteration of a parallel loop that it belongs to; 0 of any other."""
+        return self._live[number].lane
 
     def snapshot(self) -> Json:
         """The state as JSON, for `restored`; ValueError of a part, and of an execution not made with `snapshots`.
@@ -318,7 +324,7 @@ class Execution:
         self._advance(self._activated(name, tokens, time, alone=alone), ALONE, None)
 
     def _activated(self, name: str, tokens: Sequence[Token], time: str, *, alone: bool) -> _Live:
-        run = Run(self.workflow, self._steps[name], tokens, self.info, self._tell, alone=alone)
+        run = Run(self.workflow, self._steps[name], tokens, self.info, self._tell, alone=alone, only=self.only)
         return _Live(run, run.perform(time), tokens, alone, time)
 
     def _advance(self, live: _Live, lane: int, reply: Reply | None) -> None:

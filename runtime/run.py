@@ -98,8 +98,12 @@ class Run:
         listener: Listener,
         *,
         alone: bool = False,
+        only: range | None = None,
     ) -> None:
-        """`alone` says that nothing else of the execution is live, so that the history may be flattened."""
+        """`alone` says that nothing else of the execution is live, so that the history may be flattened.
+
+        With `only`, a parallel loop runs the iterations with these indexes, and the run ends with them, unfinished.
+        """
         ordered = sorted(tokens, key=lambda token: token.key)
         errors = [t.error for t in ordered if t.error is not None]
         self.key: Key = ordered[-1].key
@@ -115,6 +119,7 @@ class Run:
         self._scope = Scope(info, workflow.keychain, workflow.spec, self._packet, "")
         self._activation = Activation(workflow, step, self.key, listener)
         self._turn = Turn(self._activation, self._scope, self._inherited, "run" if step.loop is None else "loop")
+        self._only = only
         self._iterations: _Iterations | None = None
         self._fanned_out = False
         self._time = ""
@@ -123,6 +128,8 @@ class Run:
         """Run the step. `time` is that of its arrival; each reply moves the clock on."""
         self._time = self._scope.time = time
         ending = yield from self._ended(self._live())
+        if self._only is not None and self._iterations is not None:
+            return RunEnd(self._record(ending, None), (), poisons=False)
         if ending.status == "skipped":
             try:
                 self._take_structural()
@@ -198,6 +205,8 @@ class Run:
             turn.emit("loop.start", {"length": len(items)})
             self._packet.wrote(self.key, turn.taken_writes())
             yield from self._parallel(found, items, limit) if loop.parallel else self._sequential(found, items)
+            if self._only is not None:
+                return
             if (failure := found.failure()) is not None:
                 raise failure
             self._scope.time = self._time
@@ -223,7 +232,8 @@ class Run:
         """LOP-8."""
         if loop.max_in_flight is None:
             return self._scope.info.limits.in_flight
-        return int(number(render_json(loop.max_in_flight, self._scope), "max_in_flight", 1, whole=True))
+        limit = int(number(render_json(loop.max_in_flight, self._scope), "max_in_flight", 1, whole=True))
+        return limit if self._only is None else 1  # other iterations are under way elsewhere
 
     def _sequential(self, found: _Iterations, items: list[Json]) -> _Lanes[None]:
         """LOP-2: each iteration sees the writes before it."""
@@ -261,8 +271,8 @@ class Run:
                     packet.wrote(self.key.child(lane, _WRITES), written.get(lane, []))
                     self._release(turn, packet)
 
-        for index, item in enumerate(items):
-            turn = self._iteration(index, item, len(items), dict(entered))
+        for index in range(len(items)) if self._only is None else self._only:
+            turn = self._iteration(index, items[index], len(items), dict(entered))
             under_way[index] = (turn, self._ended(self._iterate(turn)))
             advance(index, None)
             while len(under_way) >= limit:

@@ -49,6 +49,11 @@ def rows_of(table: Iterable[Capability], version: str) -> tuple[Capability, ...]
     return tuple(row for row in table if not row.versions or version in row.versions)
 
 
+def carried(target: Target, feature: str) -> bool:
+    """Whether a target has a row for a feature, and does not refuse it."""
+    return any(row.feature == feature and row.support != "refused" for row in target.capabilities())
+
+
 def markdown_table(rows: Iterable[Capability], features: Mapping[str, str]) -> str:
     """A table of capabilities as the docs show it; `features` says what each one is."""
     lines = ["| feature | what it is | carried | how |", "|---|---|---|---|"]
@@ -80,6 +85,8 @@ class Options:
     """The version of the other engine, one of the target's; None is the newest."""
     native: bool = False
     """Whether every fallback is refused."""
+    maps: tuple[str, ...] = ()
+    """The steps, by name or pattern, whose parallel iterations are to be tasks of their own."""
     profile: Profile | None = None
     """What an operations team says about playbooks."""
 

@@ -46,6 +46,8 @@ class StepStory:
     """The tasks of the target that run it."""
     together: tuple[str, ...]
     """All steps that share these tasks, itself among them."""
+    said: tuple[str, ...] = ()
+    """What a profile says of its tasks, as the target has it, such as `pool="db"`."""
 
     @property
     def native(self) -> bool:
@@ -61,6 +63,8 @@ class StepStory:
         """As `--explain --format json` has it."""
         told: dict[str, Json] = {"step": self.step, "lines": [self.first, self.last], "unit": self.unit}
         told |= {"native": self.native, "tasks": [*self.tasks], "with": [s for s in self.together if s != self.step]}
+        if self.said:
+            told["profile"] = [*self.said]
         if self.reason is not None:
             told |= {"reason": self.reason.code, "why": self.reason.text}
         if self.remedy is not None:

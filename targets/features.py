@@ -27,6 +27,7 @@ FEATURES: Final[Mapping[str, str]] = {
     "many-copies": "more tokens at a `join: each` step than a plan makes copies",
     "cycle": "steps that lead back to themselves",
     "loop": "`loop` on a step (section 7)",
+    "mapped-loop": "a parallel loop whose iterations are tasks, where `--map` asks for it (LOP-2, LOP-5)",
     "fan-out": "a `next` in the iterations of a loop: as many tokens as there are items (LOP-4)",
     "resume": "after a crash no call is made again whose outcome was kept (TOO-10)",
     "rules": "events, rules and data actions (sections 5 and 6)",

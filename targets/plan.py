@@ -9,7 +9,7 @@ of tasks would run it, a playbook does not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -53,7 +53,7 @@ class Unit:
 
     steps: tuple[ir.Step, ...]
     """One, if it is not a region."""
-    kind: Literal["step", "copies", "region"]
+    kind: Literal["step", "copies", "map", "region"]
     reasons: tuple[Reason, ...]
     """Why each step became this."""
     chooses: bool
@@ -88,12 +88,15 @@ class Plan:
             yield from copy.leaving
 
 
-def plan(workflow: ir.Workflow, max_copies: int = MAX_COPIES) -> Plan:
-    """The units of a playbook, none of them with more than `max_copies` copies."""
+def plan(workflow: ir.Workflow, max_copies: int = MAX_COPIES, mapped: Container[str] = ()) -> Plan:
+    """The units of a playbook, none of them with more than `max_copies` copies.
+
+    The iterations of `mapped` steps are to be tasks of their own; a step that belongs to a region stays there.
+    """
     facts = control_graph(workflow)
     crowded: dict[str, Reason] = {}
     while True:
-        draft = _Draft(max_copies)
+        draft = _Draft(max_copies, mapped)
         for part in parts(workflow, facts, crowded):
             draft.add(part)
         if not draft.crowded:
@@ -106,6 +109,7 @@ class _Draft:
     """Copies and arrows as numbers while the plan grows: an arrow knows its source at once, its target later."""
 
     max_copies: int
+    mapped: Container[str] = ()
     crowded: dict[str, Reason] = field(default_factory=dict)
     """Steps for which the parts have to be cut anew."""
     parts: list[tuple[Part, bool]] = field(default_factory=list)
@@ -159,7 +163,7 @@ class _Draft:
             made = Copy(id_, *(tuple(arrows[a] for a in at[number]) for at in (self.arriving, self.leaving)))
             by_part[self.owners[number]].append(made)
         units = zip(self.parts, by_part, strict=True)
-        return Plan(tuple(_unit(part, gathers, tuple(copies)) for (part, gathers), copies in units))
+        return Plan(tuple(_unit(part, gathers, tuple(copies), self.mapped) for (part, gathers), copies in units))
 
     def _crowd(self, part: Part, groups: Sequence[Sequence[int]]) -> Reason | None:
         """Why a part cannot have a copy for each group of arrows, if so."""
@@ -224,12 +228,14 @@ def _way(edge: ir.Edge) -> tuple[str, int | None]:
     return edge.source, edge.rule
 
 
-def _unit(part: Part, gathers: bool, copies: tuple[Copy, ...]) -> Unit:
+def _unit(part: Part, gathers: bool, copies: tuple[Copy, ...], mapped: Container[str]) -> Unit:
     if part.region:
         return Unit(part.steps, "region", part.reasons, bool(copies[0].leaving), part.many, gathers, copies)
     (step,) = part.steps
     arriving = len(copies[0].arriving)
-    if len(copies) > 1:
+    if step.name in mapped:
+        reason = Reason.MAPPED
+    elif len(copies) > 1:
         reason = Reason.CONCURRENT
     elif arriving == 0:
         reason = Reason.ENTRY
@@ -237,7 +243,9 @@ def _unit(part: Part, gathers: bool, copies: tuple[Copy, ...]) -> Unit:
         reason = Reason.ONE_EDGE
     else:
         reason = Reason.JOIN_ALL if step.join == "all" else Reason.EXCLUSIVE
-    kind: Literal["step", "copies"] = "copies" if len(copies) > 1 else "step"
+    kind: Literal["step", "copies", "map"] = "copies" if len(copies) > 1 else "step"
+    if reason is Reason.MAPPED:
+        kind = "map"
     return Unit(part.steps, kind, (reason,), _chooses(step), many=False, gathers=False, copies=copies)
 
 

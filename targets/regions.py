@@ -27,6 +27,7 @@ class Reason(Enum):
     EXCLUSIVE = "exclusive-edges", "at most one of the edges that lead here is taken in an execution"
     JOIN_ALL = "join-all", "join: all takes the tokens of all its edges in one run"
     CONCURRENT = "concurrent-tokens", "several tokens can arrive, and join: each makes a run of every one"
+    MAPPED = "mapped", "its iterations are tasks of their own, as --map asks"
     CYCLE = "cycle", "it leads back to itself"
     FAN_OUT = "fan-out", "its iterations release tokens, as many as there are items"
     JOIN_IN_CYCLE = "join-in-cycle", "a join of its cycle takes the tokens of edges that can be taken side by side"

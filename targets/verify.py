@@ -1,7 +1,8 @@
 """A plan checked against the playbook, without the planner's reasoning.
 
 What is checked for every plan before anything is emitted: the steps of the plan are those that `start` reaches; steps
-alone in a unit do not lead to themselves; the arrows that leave a copy are the edges that lead out of its unit, one to
+alone in a unit do not lead to themselves; a step whose iterations are tasks has a parallel loop, none of whose
+iterations releases tokens; the arrows that leave a copy are the edges that lead out of its unit, one to
 one, and lead to copies of the right units; copies list exactly the arrows that lead to them; a `join: all` step is in
 one copy, so all its tokens meet; where one token is to come, at most one does, whatever the runs choose; and a region
 that one token goes through does not split it.
@@ -60,7 +61,9 @@ def _check_unit(unit: Unit) -> None:
     if unit.kind == "region":
         if not unit.many and not one_token(unit.steps):
             raise _wrong(f'a token may be split in the region of step "{unit.step.name}"')
-    elif (unit.kind == "copies") != (len(ids) > 1):
+    elif unit.kind == "map" and (unit.step.loop is None or not unit.step.loop.parallel):
+        raise _wrong(f'the iterations of step "{unit.step.name}" do not stand side by side')
+    elif unit.kind != "map" and (unit.kind == "copies") != (len(ids) > 1):
         raise _wrong(f'step "{unit.step.name}" is called {unit.kind} and has {len(ids)} copies')
     elif unit.many or len(unit.steps) != 1 or not one_token(unit.steps):
         raise _wrong(f'the unit of step "{unit.step.name}" is no single step')

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from . import xcom
 from .checkpoints import Checkpoints
@@ -11,10 +13,38 @@ from .checkpoints import Checkpoints
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from noetl.compiler import ir
     from noetl.compiler.ir import Json
+    from noetl.runtime.packet import Token
+    from noetl.runtime.scope import ExecutionInfo
+
+    from .values import Values
 
 KEY: Final = "noetl"
 """The XCom of a step's task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the runs of a task are given."""
+
+    context: Context
+    workflow: ir.Workflow
+    tokens: list[Token]
+    failed: list[str]
+    """The steps above with failed runs that poison joins here (RUN-6)."""
+    info: ExecutionInfo
+    values: Values
+
+    def depends(self) -> list[Json]:
+        """All that the runs depend on besides the replies to them."""
+        return [self.info.execution_id, *(token.to_json() for token in self.tokens), *self.failed]
+
+    def pulled(self, task_id: str) -> list[Any]:
+        """What a task left, of one with several instances what each left."""
+        found = self.context["ti"].xcom_pull(task_ids=task_id, key=KEY)
+        texts = found if isinstance(found, list) else [found]
+        return [json.loads(text) for text in texts if text is not None]
 
 
 def states_of(context: Context) -> dict[str, str]:

@@ -43,6 +43,11 @@ TABLE: Final[tuple[Capability, ...]] = (
     _emulated("many-copies", f"{_REGION} the step and what comes after it, up to the steps that join the tokens"),
     _emulated("cycle", f"{_REGION} the steps of the cycle"),
     _emulated("loop", "by the runtime inside the step's task; the iterations of a parallel loop side by side"),
+    _native(
+        "mapped-loop",
+        "mapped tasks (`.expand`), each for one iteration or, where there are more than `[core] max_map_length`, for "
+        "several; a task before them and the step's own behind them",
+    ),
     _emulated("fan-out", f"{_REGION} the loop and what comes after it, up to the steps that join the tokens"),
     Capability(
         "resume",

@@ -43,7 +43,7 @@ DAG run.
 {about}"""
 
 {imports}from airflow.sdk import {sdk}
-from noetl.targets.airflow.operators import {operators}
+{mapped}from noetl.targets.airflow.operators import {operators}
 
 PLAYBOOK = {playbook}
 {playbooks}
@@ -103,6 +103,8 @@ def emit(source: Source, layout: Layout, settings: Settings | None = None, versi
     """The text of the DAG file for a version of Airflow; `settings` are what a profile says about the playbook."""
     workflow = source.workflow
     regions = [task for task in layout.steps if task.unit.kind == "region"]
+    mapped = sorted({_operator(task) for task in layout.steps if task.unit.kind == "map"})
+    operators = {_operator(task) for task in layout.steps}.difference(mapped)
     playbooks = _PLAYBOOKS.format(playbooks=_texts(source)) if source.playbooks else ""
     resumes = version in RESUMING
     steps = [_step(task, settings, resumes=resumes) for task in layout.steps]
@@ -117,7 +119,8 @@ def emit(source: Source, layout: Layout, settings: Settings | None = None, versi
         literal_file=quoted(os.path.basename(source.path)),
         version=noetl.__version__,
         about=_REGIONS if regions else "",
-        operators=", ".join(sorted({"BranchStep", "Playbook", "Verdict", "connect", *map(_operator, layout.steps)})),
+        mapped=f"from noetl.targets.airflow.mapped import {', '.join(mapped)}\n" if mapped else "",
+        operators=", ".join(sorted({"BranchStep", "Playbook", "Verdict", "connect", *operators})),
         playbook=text_literal(source.text),
         playbooks=playbooks,
         flow=text_literal(written(layout)),
@@ -165,13 +168,18 @@ def _texts(source: Source) -> str:
 
 def _operator(task: StepTask) -> str:
     """The class of a task."""
-    return f"{'Branch' if task.unit.chooses else 'Plain'}{'Region' if task.unit.kind == 'region' else 'Step'}"
+    way = "Branch" if task.unit.chooses else "Plain"
+    return {"region": f"{way}Region", "map": f"Mapped{way}Step"}.get(task.unit.kind, f"{way}Step")
 
 
 def _step(task: StepTask, settings: Settings | None, *, resumes: bool) -> str:
     rule = [f"trigger_rule={'GATHER' if task.unit.gathers else 'JOIN'}"] if task.joins else []
     said = task_arguments(task, settings) if settings is not None else []
-    if resumes and (long := long_wait(task, settings)) is not None:
+    loop = task.unit.step.loop
+    if task.unit.kind == "map":
+        most = loop.max_in_flight if loop is not None else None
+        said = [f"max_in_flight={most.value}", *said] if isinstance(most, ir.Const) else said
+    elif resumes and (long := long_wait(task, settings)) is not None:
         said = [f"long_wait={long:g}", *said]
     arguments = [f"task_id={quoted(task.task_id)}", "playbook=playbook", *rule, *said]
     head = f"    {task.variable} = {_operator(task)}("

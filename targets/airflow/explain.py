@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from noetl.targets.base import Source
 from noetl.targets.explain import REMEDIES, Budget, Explanation, StepStory
@@ -12,26 +13,49 @@ from noetl.targets.plan import MAX_COPIES, Arrow
 from .emit import MAX_TAG, TAG
 from .layout import Layout, StepTask, lines
 from .names import MAX_LENGTH, VERDICT
+from .settings import dag_arguments, default_arguments, task_arguments
+
+if TYPE_CHECKING:
+    from noetl.targets.profile import Settings
 
 JOIN_RULE = "none_failed_min_one_success"
 ALL_RULE = "all_done"
 
 
-def explain(source: Source, layout: Layout, content: str) -> Explanation:
-    """What became of each step; `content` is the file."""
+def explain(source: Source, layout: Layout, content: str, settings: Settings | None = None) -> Explanation:
+    """What became of each step; `content` is the file, and `settings` are what a profile says."""
     tasks: dict[str, list[str]] = {}
     for task in layout.steps:
-        tasks.setdefault(task.unit.step.name, []).append(task.task_id)
-    found = {story.step: story for task in layout.steps for story in _stories(task, tasks[task.unit.step.name])}
+        tasks.setdefault(task.unit.step.name, []).extend(task.ids())
+    found = {
+        story.step: story for task in layout.steps for story in _stories(task, tasks[task.unit.step.name], settings)
+    }
     steps = [found.get(s.name) or StepStory(s.name, *lines(s), "dropped", None, (), ()) for s in source.workflow.steps]
     budgets = tuple(_budgets(source, layout, content))
-    return Explanation(tuple(steps), budgets, _text(source, layout, steps, budgets))
+    return Explanation(tuple(steps), budgets, _text(source, layout, steps, budgets, settings))
 
 
-def _stories(task: StepTask, tasks: list[str]) -> Iterator[StepStory]:
+def _stories(task: StepTask, tasks: list[str], settings: Settings | None) -> Iterator[StepStory]:
     names = tuple(step.name for step in task.unit.steps)
+    said = _said(task, settings)
     for step, reason in zip(task.unit.steps, task.unit.reasons, strict=True):
-        yield StepStory(step.name, *lines(step), task.unit.kind, reason, tuple(tasks), names)
+        yield StepStory(step.name, *lines(step), task.unit.kind, reason, tuple(tasks), names, said)
+
+
+def _said(task: StepTask, settings: Settings | None) -> tuple[str, ...]:
+    """What a profile says of a task beyond the defaults."""
+    return () if settings is None else tuple(task_arguments(task, settings))
+
+
+def _profile(settings: Settings | None) -> Iterator[str]:
+    """What a profile says of the DAG, and of every task of it."""
+    if settings is not None:
+        yield ""
+        yield "profile"
+        yield f"    every task: {default_arguments(settings)}"
+        yield from (f"    {line.strip().removesuffix(',')}" for line in dag_arguments(settings).splitlines())
+        if settings.tags:
+            yield f"    tags: {', '.join(settings.tags)}"
 
 
 def _budgets(source: Source, layout: Layout, content: str) -> Iterator[Budget]:
@@ -43,10 +67,12 @@ def _budgets(source: Source, layout: Layout, content: str) -> Iterator[Budget]:
 
 
 def _tasks(layout: Layout) -> int:
-    return len(layout.steps) + sum(1 for _ in layout.edge_tasks()) + 1
+    return sum(1 for _ in layout.ids()) + 1
 
 
-def _text(source: Source, layout: Layout, steps: list[StepStory], budgets: tuple[Budget, ...]) -> str:
+def _text(
+    source: Source, layout: Layout, steps: list[StepStory], budgets: tuple[Budget, ...], settings: Settings | None
+) -> str:
     """One block per step, with lines of the playbook; then the verdict's, and what is used of Airflow's limits."""
     kept = [story for story in steps if story.unit != "dropped"]
     name = os.path.basename(source.path)
@@ -57,6 +83,7 @@ def _text(source: Source, layout: Layout, steps: list[StepStory], budgets: tuple
     for task in layout.steps:
         if task.copy.id.number == 1:
             told += ["", *_unit(task)]
+            told += [f"    profile: {', '.join(said)}"] if (said := _said(task, settings)) else []
         told += _task(task, leaving.get(task.task_id, []))
     if len(kept) < len(steps):
         dropped = ", ".join(story.step for story in steps if story.unit == "dropped")
@@ -66,6 +93,7 @@ def _text(source: Source, layout: Layout, steps: list[StepStory], budgets: tuple
         VERDICT,
         "    one task below all edges and all plain steps, trigger rule all_done: the status and the outcome",
     ]
+    told += _profile(settings)
     native = sum(story.native for story in kept)
     told += ["", f"native: {native} of {_count(len(kept), 'step')}"]
     told += [budget.text() for budget in budgets if budget.limit is not None]
@@ -96,6 +124,11 @@ def _task(task: StepTask, leaving: list[tuple[Arrow, StepTask]]) -> Iterator[str
         kind = "plain task: a run that does not fail takes every edge"
     else:
         kind = "plain task: no edge leaves it"
+    if task.unit.kind == "map":
+        entry, items, _ = task.ids()
+        yield f"    task {entry}{rule}; what comes before the iterations"
+        yield f"    tasks {items}, at most as many as [core] max_map_length; some of the iterations each"
+        rule = f", trigger rule {JOIN_RULE}"
     yield f"    task {task.task_id}{rule}; {kind}"
     if task.asks:
         yield f"        asks {', '.join(other.task_id for other in task.asks)} for failed runs before it joins tokens"

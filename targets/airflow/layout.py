@@ -11,12 +11,12 @@ from typing import Final
 from noetl.compiler import ir
 from noetl.targets.plan import Arrow, Copy, CopyId, Plan, Unit
 
-from .names import dag_id, edge_label, edge_task_id, step_task_id
+from .names import dag_id, edge_label, edge_task_id, entry_task_id, items_task_id, step_task_id
 
 TAKEN: Final = frozenset(
     (
         *("dag", "playbook", "verdict", "task", "isinstance", "DAG", "TriggerRule", "Playbook", "Verdict"),
-        *("PlainStep", "BranchStep", "PlainRegion", "BranchRegion"),
+        *("PlainStep", "BranchStep", "PlainRegion", "BranchRegion", "MappedPlainStep", "MappedBranchStep"),
         *("timedelta", "pendulum", "CronDataIntervalTimetable"),
         *("PLAYBOOK", "PLAYBOOKS", "FLOW", "connect", "JOIN", "GATHER", "RESUMES"),
     )
@@ -41,6 +41,12 @@ class StepTask:
     def joins(self) -> bool:
         """Whether an edge leads to it, so that it waits for one that is taken."""
         return bool(self.copy.arriving)
+
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all tasks that run the step for one token, in their order."""
+        if self.unit.kind != "map":
+            return (self.task_id,)
+        return entry_task_id(self.task_id), items_task_id(self.task_id), self.task_id
 
     def label(self, edge: ir.Edge) -> str:
         """An edge among those of the task, such as `rule0.1`."""
@@ -74,7 +80,7 @@ class Layout:
 
     def ids(self) -> Iterator[str]:
         """The ids of all tasks but the verdict."""
-        yield from (task.task_id for task in self.steps)
+        yield from (id_ for task in self.steps for id_ in task.ids())
         yield from (id_ for id_, _ in self.edge_tasks())
 
     def edge_lines(self, arrow: Arrow) -> tuple[int, int]:

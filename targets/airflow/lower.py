@@ -13,6 +13,8 @@ from noetl.errors import UnsupportedByTarget
 from noetl.targets.base import Compiled, Options, Source, rows_of
 from noetl.targets.explain import fallbacks
 from noetl.targets.features import refusals, used
+from noetl.targets.mapping import asked, why_not
+from noetl.targets.mapping import refusals as unmapped
 from noetl.targets.plan import plan
 from noetl.targets.requirements import requirements
 from noetl.targets.verify import verify
@@ -33,8 +35,10 @@ def compile_playbook(source: Source, options: Options) -> Compiled:
     """The DAG file of a playbook and the story of each step; UnsupportedByTarget with every reason if there is none."""
     version = options.version or VERSIONS[-1]
     found = [refused for file, workflow in _carried(source) for refused in _refused(source, version, file, workflow)]
-    made = plan(source.workflow)
+    mapped = {step.name for step in asked(source.workflow, options.maps) if why_not(step) is None}
+    made = plan(source.workflow, mapped=mapped)
     verify(made, source.workflow)
+    found += unmapped(made, source.workflow, options.maps, source.path)
     found += fallbacks(made, NAME, source.path) if options.native else []
     layout = lay_out(source.workflow, made)
     settings = _settings(source, options)
@@ -42,7 +46,7 @@ def compile_playbook(source: Source, options: Options) -> Compiled:
     if found:
         raise UnsupportedByTarget(in_order(found))
     content = emit(source, layout, settings, version)
-    told = partial(explain, source, layout, content)
+    told = partial(explain, source, layout, content, settings)
     return Compiled(layout.dag_id, f"{layout.dag_id}.py", content, told, partial(requirements, source, NAME))
 
 

@@ -4,7 +4,8 @@ Airflow allows letters, digits, `_`, `-` and `.` in ids, 250 of them at most. In
 stay; any other byte of its UTF-8 form becomes `.` and two hexadecimal digits. What follows a dot tells the rest apart:
 the `.region` of a task that runs several steps, named after the first of them, a copy's `.copy2`, an edge's `.rule0.1`
 (the second entry in the `next` of the first rule) or `.next.0` (the step's own), in a region after the step that it
-leaves, and the `.h...` that ends an id which was too long. So no two tasks of a DAG share an id.
+leaves, the `.enter` and the `.items` of a loop whose iterations are tasks, and the `.h...` that ends an id which was
+too long. So no two tasks of a DAG share an id.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ _FREE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0
 _ESCAPE: Final = re.compile(rb"\.([0-9a-f]{2})")
 _NAME: Final = r"(?:[A-Za-z0-9_-]|\.[0-9a-f]{2})+"
 _EDGE: Final = r"\.(?:rule[0-9]+|next)\.[0-9]+"
-_TASK: Final = re.compile(rf"(?P<name>{_NAME})(?:\.region)?(?:\.copy[0-9]+)?(?:(?:\.(?P<inner>{_NAME}))?{_EDGE})?")
+_TASK: Final = re.compile(
+    rf"(?P<name>{_NAME})(?:\.region)?(?:\.copy[0-9]+)?(?:\.enter|\.items|(?:\.(?P<inner>{_NAME}))?{_EDGE})?"
+)
 
 
 def step_task_id(step: str, copy: int, copies: int, *, region: bool = False) -> str:
@@ -53,6 +56,16 @@ def edge_label(rule: int | None, entry: int, step: str | None = None) -> str:
 def edge_task_id(step_task: str, label: str) -> str:
     """The task id of an edge that leaves a step's task."""
     return _fit(f"{step_task}.{label}")
+
+
+def entry_task_id(step_task: str) -> str:
+    """The task id of what comes before the iterations of a step, where these are tasks."""
+    return _fit(f"{step_task}.enter")
+
+
+def items_task_id(step_task: str) -> str:
+    """The task id of the iterations."""
+    return _fit(f"{step_task}.items")
 
 
 def dag_id(name: str) -> str:

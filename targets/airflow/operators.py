@@ -13,11 +13,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from uuid import NAMESPACE_URL, uuid5
 
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -26,15 +25,15 @@ from airflow.sdk import BaseOperator, TriggerRule
 from noetl.errors import InternalError
 
 from . import xcom
-from .asking import KEY, kept_in, left_by, states_of
+from .asking import KEY, Given, kept_in, left_by, states_of
 from .calls import CALLS, Heard, log_place
 from .conf import interval, payload
-from .connections import from_connection
 from .names import edge_label, edge_task_id
 from .playbook import Playbook
 from .values import Values
-from .versions import AirflowFailException, AirflowNotFoundException, AirflowSkipException, BranchMixIn
+from .versions import AirflowFailException, AirflowSkipException, BranchMixIn
 from .waiting import WAITS, Leaving, LongWait
+from .worker import Embedded, Kept, StoredCredentials
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Context
@@ -43,10 +42,8 @@ if TYPE_CHECKING:
     from noetl.compiler.ir import Json
     from noetl.runtime.engine import Execution
     from noetl.runtime.events import Event
-    from noetl.runtime.journal import Replied
-    from noetl.runtime.library import Entry
     from noetl.runtime.packet import Token
-    from noetl.runtime.ports import Clock, Credential, Credentials, ToolRunner
+    from noetl.runtime.ports import Clock, Credentials, ToolRunner
     from noetl.runtime.scope import ExecutionInfo
 
     from .checkpoints import Checkpoints
@@ -61,6 +58,8 @@ RETRY_DELAY: Final = timedelta(seconds=5)
 """The wait before a task whose worker was lost goes on."""
 ALLOW_ENV: Final = "NOETL_ALLOW_ENV"
 """In the worker's environment: the names that templates may read, with commas between them (TPL-6)."""
+
+_T = TypeVar("_T")
 
 __all__ = ["BranchRegion", "BranchStep", "PlainRegion", "PlainStep", "Playbook", "Verdict", "connect"]
 
@@ -104,6 +103,13 @@ class Step(BaseOperator):
         self.asked: list[str] = []
         """The regions whose failed runs may poison a join here."""
         self.is_asked = False
+        self.helpers: tuple[str, ...] = ()
+        """The tasks that do a part of the step before this one."""
+
+    @property
+    def front(self) -> Any:
+        """The task that edges lead to."""
+        return self
 
     def ask(self, *regions: Step) -> None:
         """The `regions` may have left tokens and failed nevertheless (RUN-6): they are green then, and are asked."""
@@ -121,25 +127,17 @@ class Step(BaseOperator):
         AirflowFailException if a run failed and was no dead path (RUN-6), unless what is below asks for that;
         AirflowSkipException if nothing is to run, as a failed run above has poisoned the join here, or sent no token.
         """
-        ti = context["ti"]
-        workflow = self.playbook.workflow()
-        info = _execution(context)
-        states = self._states_needed(context)
-        failed = sorted(self._failed(context, states))
-        values = _values(context)
-        tokens = self._tokens(context, states, values) if self.arrivals else [_first(self.playbook, info, context)]
-        alone = not isinstance(self, Region) and workflow.step(self.step).join == "each"
-        if (not tokens and not _gathers(self)) or (len(tokens) > 1 and alone):
-            raise InternalError(f"{len(tokens)} tokens reached task {self.task_id}")
-        checkpoint = self._checkpoint(context, [info.execution_id, *(token.to_json() for token in tokens), *failed])
+        ti, given = context["ti"], self.given(context)
+        values = given.values
+        checkpoint = self._checkpoint(context, given.depends())
         try:
-            done = asyncio.run(self._run(workflow, tokens, failed, info, checkpoint))
+            done = asyncio.run(self._run(given, checkpoint))
         except LongWait:
             assert checkpoint is not None
             checkpoint.leave()
             raise
         taken = [(self.named(edge), token.to_json()) for edge, token in done.left]
-        poison = sorted({*failed, *done.failed_steps()})
+        poison = sorted({*given.failed, *done.failed_steps()})
         left = xcom.pack([record.to_json() for record in done.records], poison, taken, values)
         for key, text in values.fresh.items():
             ti.xcom_push(key=key, value=text)
@@ -155,6 +153,19 @@ class Step(BaseOperator):
         if done.failed_steps() and not self.is_asked:
             raise AirflowFailException(f"the execution failed with {_told(done.summary().get('error'))}")
         return done
+
+    def given(self, context: Context) -> Given:
+        """The tokens that have come, with all else that the runs depend on."""
+        workflow = self.playbook.workflow()
+        info = _execution(context)
+        states = self._states_needed(context)
+        failed = sorted(self._failed(context, states))
+        values = _values(context)
+        tokens = self._tokens(context, states, values) if self.arrivals else [_first(self.playbook, info, context)]
+        alone = not isinstance(self, Region) and workflow.step(self.step).join == "each"
+        if (not tokens and not _gathers(self)) or (len(tokens) > 1 and alone):
+            raise InternalError(f"{len(tokens)} tokens reached task {self.task_id}")
+        return Given(context, workflow, tokens, failed, info, values)
 
     def _states_needed(self, context: Context) -> Mapping[str, str]:
         """The states of the tasks above, where they count.
@@ -191,26 +202,31 @@ class Step(BaseOperator):
         """What keeps the replies to the runs; nothing where the task is not tried again."""
         return kept_in(context, given, at_once=self.resumes > 0) if self.retries else None
 
-    async def _run(
-        self,
-        workflow: ir.Workflow,
-        tokens: list[Token],
-        failed: Iterable[str],
-        info: ExecutionInfo,
-        checkpoint: Checkpoints | None,
-    ) -> Execution:
+    async def _run(self, given: Given, checkpoint: Checkpoints | None) -> Execution:
         from noetl.runtime.embedded import run_part
+
+        async def run(runner: ToolRunner, clock: Clock, kept: Kept | None) -> Execution:
+            part = given.workflow, self.steps, given.tokens, given.failed, given.info
+            return await run_part(*part, runner, clock, self._show, checkpoint=kept)
+
+        return await self.with_runner(given, checkpoint, run)
+
+    async def with_runner(
+        self,
+        given: Given,
+        checkpoint: Checkpoints | None,
+        run: Callable[[ToolRunner, Clock, Kept | None], Awaitable[_T]],
+    ) -> _T:
+        """Run something with what makes the calls, and with the time."""
         from noetl.runtime.system import SystemClock
 
         clock: Clock = SystemClock()
-        runner = self._runner(info, clock)
+        runner = self._runner(given.info, clock)
         try:
             kept = None if checkpoint is None else Kept(checkpoint, self)
             if checkpoint is not None and self.long_wait is not None:
                 clock = Leaving(clock, self.long_wait, checkpoint)
-            return await run_part(
-                workflow, self.steps, tokens, failed, info, runner, clock, self._show, checkpoint=kept
-            )
+            return await run(runner, clock, kept)
         finally:
             await runner.close()
 
@@ -275,7 +291,7 @@ def connect(dag: DAG, playbook: Playbook) -> None:
     for id_, task in playbook.flow.items():
         source = cast("PlainStep | BranchStep", tasks[id_])
         for edge in task.edges:
-            source.to(cast("Step", tasks[edge.target]), edge.label)
+            source.to(cast("Step", tasks[edge.target]).front, edge.label)
 
 
 class Region(Step):
@@ -367,68 +383,12 @@ class Verdict(BaseOperator):
             red = states[task.task_id] == "failed"
             if not mine or (red and not any(record.fails_execution for record in mine)):
                 crash = crash or _crash(task)
+        for step in self.dag.tasks:
+            if isinstance(step, Step) and any(state == "failed" and _of(step, id_) for id_, state in states.items()):
+                crash = crash or _crash(step)
         if error is None and not any(record.fails_execution for record in records):
             error = crash  # the error of an execution is that of a run, if one has any
         return summarise(records, error=error)
-
-
-class Embedded:
-    """The playbooks in a DAG file as a library: their files stand in the folder of the DAG file (TOO-4)."""
-
-    def __init__(self, texts: Mapping[str, str], folder: Path) -> None:
-        from noetl.runtime.library import TextLibrary
-
-        self._texts = TextLibrary(texts)
-        self._folder = folder
-
-    def get(self, path: str) -> Entry:
-        """The playbook; PlaybookMissing, which says why, if there is none that can be run."""
-        found = self._texts.get(path)
-        return replace(found, file=str(self._folder / found.file))
-
-
-class Kept:
-    """The checkpoint of a task as the runtime asks for it."""
-
-    def __init__(self, checkpoints: Checkpoints, task: Step) -> None:
-        self._checkpoints = checkpoints
-        self._task = task
-
-    def begin(self, time: str) -> tuple[str, list[Replied]]:
-        """The time of the task's start, and its replies so far; AirflowFailException if too many tries were lost."""
-        from noetl.runtime.commands import Reply
-        from noetl.runtime.journal import Replied
-
-        start, kept = self._checkpoints.begin(time)
-        self._task.lost = self._checkpoints.lost
-        if self._task.long_wait is not None and self._task.lost > self._task.resumes:
-            raise AirflowFailException(f"{self._task.lost} tries of the task were lost")
-        return start, [
-            Replied(number, Reply.from_json(reply)) for number, reply in cast("list[tuple[int, Json]]", kept)
-        ]
-
-    def replied(self, execution_id: str, replied: Replied) -> None:
-        """Keep a reply."""
-        del execution_id
-        self._checkpoints.keep([replied.number, replied.reply.to_json()])
-
-
-class StoredCredentials:
-    """The credential store of a worker: its environment, then Airflow's connections (TOO-6)."""
-
-    def get(self, name: str) -> Credential:
-        """The connection whose id is `name`; CredentialMissing if there is none."""
-        from airflow.sdk import Connection
-
-        from noetl.runtime.credentials import missing
-        from noetl.runtime.ports import Credential
-
-        try:
-            connection = Connection.get(name)
-        except AirflowNotFoundException:
-            raise missing(name) from None
-        type_, fields = from_connection(connection)
-        return Credential(name, type_, fields)
 
 
 def _credentials() -> Credentials:
@@ -481,7 +441,18 @@ def _gathers(task: object) -> bool:
 def _values(context: Context) -> Values:
     """Large values as the tasks of this DAG run leave them."""
     ti = context["ti"]
-    return Values(ti.task_id, lambda task, key: cast("str | None", ti.xcom_pull(task_ids=task, key=key)))
+
+    def pull(owner: str, key: str) -> str | None:
+        task, _, index = owner.rstrip("]").partition("[")
+        return cast("str | None", ti.xcom_pull(task_ids=task, key=key, map_indexes=int(index or -1)))
+
+    mapped = ti.map_index is not None and ti.map_index >= 0
+    return Values(f"{ti.task_id}[{ti.map_index}]" if mapped else ti.task_id, pull)
+
+
+def _of(step: Step, id_: str) -> bool:
+    """Whether a task does a part of a step; iterations have their number behind their id."""
+    return id_ in step.helpers or id_.rpartition("_")[0] in step.helpers
 
 
 def _crash(task: Step) -> Json:

@@ -220,6 +220,8 @@ def test_all_of_it_for_programs(folder: Path, capsys: pytest.CaptureFixture[str]
         (["flows", "-o", "flows/a.yaml"], "is no folder"),
         (["flows", "-o", "-"], '2 playbooks do not fit into "-"'),
         (["empty"], 'folder "empty" holds no playbook'),
+        (["flows", "-o", "dags", "--map", "nothing"], '--map names "nothing", which is no step that can be mapped'),
+        (["flows", "-o", "dags", "--map", "*"], '--map names "*", which is no step that can be mapped'),
     ],
 )
 def test_wrong_usage(folder: Path, capsys: pytest.CaptureFixture[str], args: list[str], message: str) -> None:
@@ -228,8 +230,14 @@ def test_wrong_usage(folder: Path, capsys: pytest.CaptureFixture[str], args: lis
     assert message in capsys.readouterr().err
 
 
+def test_a_target_without_tasks_for_iterations_takes_no_map(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", "flows/a.yaml", "--target", "argo", "--map", "x"]) == 2
+    assert 'target "argo" does not take --map' in capsys.readouterr().err
+
+
 def test_watch_compiles_what_changes_until_ctrl_c(folder: Path) -> None:
-    command = [NOETL, "compile", "flows", "-t", "airflow", "-o", "dags", "--prune", "--watch"]
+    put("ops.yaml", "profile: 1\nowner: me\n")
+    command = [NOETL, "compile", "flows", "-t", "airflow", "-o", "dags", "--prune", "--watch", "--profile", "ops.yaml"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as started:
         assert started.stderr is not None
 
@@ -252,6 +260,13 @@ def test_watch_compiles_what_changes_until_ctrl_c(folder: Path) -> None:
             assert told[-1] == "2 playbooks: 1 current, 1 refused"
             put("flows/a.yaml", TEXT % ("a", "end"))
             assert until("playbooks:")[0] == "wrote dags/a.py"
+            put("ops.yaml", "profile: 1\nowner: you\n")
+            both = ["wrote dags/a.py", "wrote dags/etl/etl.b.py"]
+            assert until("playbooks:") == [*both, "2 playbooks: 2 written"]
+            put("ops.yaml", "profile: 1\nowned: you\n")
+            told = until("playbooks:")
+            assert told[0].startswith("ops.yaml:2:1: error[")
+            assert told[-1] == "2 playbooks: 2 current"
             Path("flows/etl/b.yml").unlink()
             assert until("removed")[-1] == "removed dags/etl/etl.b.py, which no playbook makes"
         finally:

@@ -10,7 +10,8 @@ import pytest
 import noetl
 from noetl.compiler.frontend import compile_source
 from noetl.targets.airflow import TARGET
-from noetl.targets.base import Compiled, Source
+from noetl.targets.base import Compiled, Options, Source
+from noetl.targets.profile import parse
 
 FOLDER = Path(__file__).parent / "airflow"
 NAMES = [path.stem for path in sorted(FOLDER.glob("*.yaml"))]
@@ -20,7 +21,11 @@ def compiled(name: str) -> Compiled:
     found = compile_source((FOLDER / f"{name}.yaml").read_bytes(), f"somewhere/{name}.yaml")
     assert found.workflow is not None
     assert found.ok, found.diagnostics
-    return TARGET.compile(Source(found.path, found.text, found.workflow))
+    asked = FOLDER / f"{name}.profile.txt"
+    options = Options()
+    if asked.exists():
+        options = Options(maps=("*",), profile=parse(asked.read_text("utf-8"), "profile.yaml").profile)
+    return TARGET.compile(Source(found.path, found.text, found.workflow), options)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -36,4 +41,4 @@ def test_what_is_emitted_is_what_is_kept(name: str, part: str) -> None:
 
 
 def test_there_are_some() -> None:
-    assert NAMES == ["choice", "copies", "regions"]
+    assert NAMES == ["choice", "copies", "mapped", "regions"]

@@ -75,6 +75,12 @@ def command(
     profile: Annotated[
         str | None, typer.Option("--profile", metavar="FILE", help="What operations say: schedule, owner, pools, ...")
     ] = None,
+    map: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="STEP", help="A step, or a pattern, whose iterations become tasks. Repeatable; airflow."
+        ),
+    ] = None,
     strict_native: Annotated[
         bool, typer.Option("--strict-native", help="Refuse what the engine would not see as tasks of its own.")
     ] = False,
@@ -105,7 +111,8 @@ def command(
     The result holds the playbooks that a playbook runs, looked for in the folders of --playbooks, then in its own.
     Where a path is a template, --playbooks is needed, and the result holds every playbook of all these folders.
 
-    A --profile says when playbooks run and how their tasks do; `noetl schema profile` has its keys. It is read once.
+    A --profile says when playbooks run and how their tasks do; `noetl schema profile` has its keys. With
+    --watch it is read again when it changes.
 
     \b
     Examples:
@@ -117,10 +124,11 @@ def command(
       noetl compile playbooks/ --target airflow -o dags/ --profile production.yaml
       noetl compile playbook.yaml --target airflow --target-version 3.3 --strict-native
       noetl compile playbook.yaml --target airflow --explain --requirements --format json | jq .playbooks
+      noetl compile playbook.yaml --target airflow --map load
       noetl compile main.yaml --target airflow --playbooks library/
       cat playbook.yaml | noetl compile - --target airflow -o -
     """
-    from noetl.targets.base import Options
+    from noetl.targets.base import Options, carried
     from noetl.targets.registry import load, version_of
 
     from .compiling.playbooks import Reader, Remembering
@@ -129,16 +137,19 @@ def command(
 
     compiler = load(target)
     said = _profile(profile)
-    options = Options(version_of(compiler, target_version), strict_native, said.profile if said else None)
+    maps = tuple(map or ())
+    if maps and not carried(compiler, "mapped-loop"):
+        raise UsageError(f'target "{target}" does not take --map: it has no tasks that stand for iterations')
+    options = Options(version_of(compiler, target_version), strict_native, maps, said.profile if said else None)
     _check_usage(paths, output, check=check, prune=prune, watch=watch)
     folders = _folders(playbooks or [])
     wanted = Wanted(explain, requirements, format == "json", check, output == "-")
-    orders = Orders(tuple(paths), output, check, prune, said, watch)
+    orders = Orders(tuple(paths), output, check, prune, said, watch, maps)
     session = Session(orders, Reader(folders), Remembering(compiler, options))
     if watch:
         from .compiling.watching import watch as watch_playbooks
 
-        watch_playbooks(session, wanted, paths, folders)
+        watch_playbooks(session, wanted, [*paths, *([profile] if profile else [])], folders)
         return
     done = session.run()
     tell(done, wanted)

@@ -96,6 +96,11 @@ class Remembering:
     options: Options
     known: dict[str, tuple[object, Compiled]] = field(default_factory=dict)
 
+    def renew(self, options: Options) -> None:
+        """From now on compile with other options."""
+        self.options = options
+        self.known.clear()
+
     def compile(self, source: Source) -> Compiled:
         """As the target does; what was refused is tried again."""
         asked = (source.text, tuple(source.playbooks.items()), source.all_playbooks)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from noetl.diagnostics import Diagnostic
+from noetl.diagnostics import Diagnostic, render_text
 from noetl.errors import UsageError
 from noetl.targets.base import Compiled, Source
 from noetl.targets.batch import compile_all
+from noetl.targets.mapping import asked
 
 from . import seal
 from .places import Given, Output, below, gather
@@ -38,6 +39,7 @@ class Orders:
     prune: bool
     profile: ReadProfile | None = None
     watch: bool = False
+    maps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Session:
 
             batch = compile_all(self._target.compile, sources())
         done.found += batch.refused
+        self._check_maps(read)
         if unknown := self._unknown(read, done):
             done.found += unknown
             batch.done.clear()
@@ -113,6 +116,22 @@ class Session:
             done.orphans = list(self._orphans(self._output.folder, done.made))
         return done
 
+    def reread(self) -> None:
+        """Read the profile again. One that has got an error is told, and what it said before counts."""
+        before = self._orders.profile
+        if before is None:
+            return
+        from noetl.targets.profile import load
+
+        said = load(before.path)
+        if said.text == before.text:
+            return
+        if said.diagnostics:
+            print(render_text(said.diagnostics, {said.path: said.text}), file=sys.stderr, flush=True)
+        if said.profile is not None:
+            self._orders = replace(self._orders, profile=said)
+            self._target.renew(replace(self._target.options, profile=said.profile))
+
     def _unknown(self, sources: Sequence[Source], done: Pass) -> list[Diagnostic]:
         """What the profile says of steps that none of the playbooks has: then no file is written."""
         said = self._orders.profile
@@ -122,6 +141,12 @@ class Session:
 
         done.texts[said.path] = said.text
         return unused(said.profile, said.patterns, said.path, [source.workflow for source in sources])
+
+    def _check_maps(self, sources: Sequence[Source]) -> None:
+        """UsageError if `--map` means a step that no playbook has, or has as a parallel loop where it is a pattern."""
+        for name in self._orders.maps:
+            if not any(True for source in sources for _ in asked(source.workflow, (name,))):
+                raise UsageError(f'--map names "{name}", which is no step that can be mapped')
 
     def _source(self, given: Given, done: Pass, folders: dict[str, str]) -> Iterator[Source]:
         read = self._reader.read(given.path)

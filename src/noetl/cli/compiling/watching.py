@@ -62,6 +62,7 @@ def changed(seen: Stamp, places: Sequence[str]) -> Stamp:
 
 def _again(session: Session, wanted: Wanted, before: Pass) -> Pass:
     """Another pass; where it cannot be made, what is wrong is told and the one before counts."""
+    session.reread()
     try:
         done = session.run()
     except UsageError as error:
