@@ -19,6 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -124,6 +125,37 @@ PROFILE = """\
 profile: 1
 schedule: {cron: "0 6 * * *", timezone: Europe/Berlin, start: 2026-01-01}
 """
+SPREAD = """\
+apiVersion: noetl.io/v2
+kind: Playbook
+metadata: {name: spread}
+workflow:
+  - step: start
+    next: [each]
+  - step: each
+    loop: {in: [1, 2, 3], iterator: i, mode: parallel}
+    tool: {kind: http, url: "{{ workload.probe }}/item/{{ i }}", idempotency_key: true}
+    next: [late]
+  - step: late
+    tool: {kind: http, url: "{{ workload.probe }}/late", idempotency_key: true}
+    case:
+      - when: "{{ event.name == 'call.error' }}"
+        then: {retry: {max_attempts: 3, initial_delay: 3, backoff_multiplier: 1}}
+    next: [end]
+  - step: end
+    case:
+      - when: "{{ event.name == 'step.exit' }}"
+        then: {result: {from: "[each.results[1].data.i, each.stats.success, late.data.ok]"}}
+"""
+WAITS = """\
+profile: 1
+steps: {late: {airflow: {long_wait: 2}}}
+"""
+SPREAD_REPLIES: dict[str, list[dict[str, Json]]] = {
+    "late": [{"status": 503}, {"status": 503}, {"json": {"ok": True}}],
+    **{f"item/{n}": [{"json": {"i": n}}] for n in (1, 2, 3)},
+}
+ROUND_REPLIES: dict[str, list[dict[str, Json]]] = {f"round/{n}": [{"json": {"n": n}}] for n in range(1, 6)}
 KILLED = "round/3"
 """The request whose task is killed before it is answered."""
 
@@ -134,15 +166,15 @@ def airflow() -> Iterator[Deployment]:
         yield running
 
 
-def dag(text: str, probe: Probe) -> AirflowCase:
+def dag(text: str, probe: Probe, options: Options | None = None) -> AirflowCase:
     found = compile_source(text, "playbook.yaml")
     assert found.workflow is not None
     assert found.ok, found.diagnostics
-    made = TARGET.compile(Source(found.path, found.text, found.workflow))
+    made = TARGET.compile(Source(found.path, found.text, found.workflow), options)
     return AirflowCase(made.identity, made.content, {"noetl_payload": json.dumps({"probe": probe.url})})
 
 
-def reference(text: str) -> dict[str, Json]:
+def reference(text: str, replies: Mapping[str, list[dict[str, Json]]]) -> dict[str, Json]:
     """The object of `noetl run --json` of an execution that nobody disturbs."""
     workflow = compile_source(text, "playbook.yaml").workflow
     assert workflow is not None
@@ -155,7 +187,7 @@ def reference(text: str) -> dict[str, Json]:
         finally:
             await toolbox.close()
 
-    with Probe({f"round/{n}": [{"json": {"n": n}}] for n in range(1, 6)}) as probe:
+    with Probe(replies) as probe:
         return asyncio.run(run(probe))
 
 
@@ -194,17 +226,31 @@ class Killer:
             os.kill(self.killed, signal.SIGKILL)
 
 
+class Disturbed(NamedTuple):
+    """Runs on the scheduler besides those of cases."""
+
+    branches: AirflowRun
+    rounds: AirflowRun
+    spread: AirflowRun
+    killer: Killer
+    requests: list[Seen]
+    """Those of the rounds."""
+    spread_requests: list[Seen]
+
+
 @pytest.fixture(scope="module")
-def disturbed(airflow: Deployment) -> tuple[AirflowRun, AirflowRun, Killer, list[Seen]]:
-    """The branches that meet, the rounds one of which is killed, who killed it, and what requests the rounds made."""
+def disturbed(airflow: Deployment) -> Disturbed:
+    """The branches that meet, the rounds one of which is killed, who killed it, and a loop spread over tasks."""
     meeting, killer = Meeting(), Killer(airflow)
-    rounds = {f"round/{n}": [{"json": {"n": n}}] for n in range(1, 6)}
+    options = Options(maps=("each",), profile=parse(WAITS, "ops.yaml").profile)
     with (
         Probe({"left": meeting.answer, "right": meeting.answer}) as met,
-        Probe(rounds, arrived=killer.arrived) as probe,
+        Probe(ROUND_REPLIES, arrived=killer.arrived) as probe,
+        Probe(SPREAD_REPLIES) as items,
     ):
-        two = run_on_scheduler(airflow, [dag(BRANCHES, met), dag(ROUNDS, probe)], time_limit=300)
-        return two[0], two[1], killer, probe.requests
+        cases = [dag(BRANCHES, met), dag(ROUNDS, probe), dag(SPREAD, items, options)]
+        runs = run_on_scheduler(airflow, cases, time_limit=300)
+        return Disturbed(runs[0], runs[1], runs[2], killer, probe.requests, items.requests)
 
 
 @pytest.fixture(scope="module")
@@ -217,24 +263,36 @@ def observed(place: AirflowScheduler, disturbed: object) -> dict[str, Observatio
     return dict(zip(CASES, place.observe([*CASES.values()]), strict=True))
 
 
-def test_branches_run_side_by_side(disturbed: tuple[AirflowRun, AirflowRun, Killer, list[Seen]]) -> None:
-    branches = disturbed[0]
+def test_branches_run_side_by_side(disturbed: Disturbed) -> None:
+    branches = disturbed.branches
     assert branches.problem is None
     assert branches.verdict is not None
     assert (branches.state, branches.verdict["output"]) == ("success", [True, True])
 
 
-def test_a_region_whose_worker_was_killed_goes_on(
-    airflow: Deployment, disturbed: tuple[AirflowRun, AirflowRun, Killer, list[Seen]]
-) -> None:
-    _, run, killer, requests = disturbed
+def test_a_loop_is_spread_over_tasks_and_a_long_wait_leaves_its_slot(airflow: Deployment, disturbed: Disturbed) -> None:
+    run = disturbed.spread
+    assert run.problem is None
+    assert run.verdict is not None
+    assert (run.state, run.verdict["output"]) == ("success", [2, 3, True])
+    assert differences(without_addresses(run.verdict), without_addresses(reference(SPREAD, SPREAD_REPLIES))) == []
+    tries = airflow.query("SELECT try_number FROM task_instance WHERE dag_id = 'spread' AND task_id = 'late'")
+    assert tries == [(3,)]
+    items = airflow.query("SELECT count(*) FROM task_instance WHERE dag_id = 'spread' AND task_id = 'each.items'")
+    assert items == [(3,)]
+    keys = [request.headers["idempotency-key"] for request in disturbed.spread_requests]
+    assert len(keys) == len(set(keys)) == 6
+
+
+def test_a_region_whose_worker_was_killed_goes_on(airflow: Deployment, disturbed: Disturbed) -> None:
+    run, killer, requests = disturbed.rounds, disturbed.killer, disturbed.requests
     assert run.problem is None
     assert run.verdict is not None
     assert killer.killed is not None
     tries = airflow.query("SELECT try_number FROM task_instance WHERE dag_id = 'rounds' AND task_id = 'round'")
     assert tries == [(2,)]
     assert run.state == "success"
-    assert differences(without_addresses(run.verdict), without_addresses(reference(ROUNDS))) == []
+    assert differences(without_addresses(run.verdict), without_addresses(reference(ROUNDS, ROUND_REPLIES))) == []
     keys: defaultdict[str, set[str]] = defaultdict(set)
     for request in requests:
         keys[request.label].add(request.headers["idempotency-key"])
@@ -360,7 +418,7 @@ def test_our_own_cases_hold_on_the_runtime(name: str) -> None:
 def test_the_playbooks_need_every_rule_of_lowering() -> None:
     needed = {rule for case in cases(MANY).values() for rule in rules(case)}
     assert len(cases(MANY)) >= 40
-    wanted = {reason.code for reason in Reason} | {
+    wanted = {reason.code for reason in Reason if reason is not Reason.MAPPED} | {
         *(f"a {kind} that {way}" for kind in ("step", "copies", "region") for way in ("chooses", "goes one way")),
         *("a region that gathers tokens", "a region that fails and leaves tokens", "join all", "join each"),
     }
