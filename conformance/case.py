@@ -18,13 +18,13 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from noetl.errors import UsageError
 from noetl.runtime.mock import MockedOutcome
 
+from . import case_problems
 from .probe import Reply
 
 PROBE: Final = "$PROBE"
@@ -221,14 +221,18 @@ def _at(value: JsonValue, probe: str) -> JsonValue:
 
 def load_case(path: Path) -> Case:
     """The case in a file, with the playbooks that `file` names; UsageError that says what is wrong where."""
+    text = ""
     try:
-        data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-        case = Case.model_validate(json.loads(json.dumps(data)))
+        text = path.read_text(encoding="utf-8")
+        case = Case.model_validate(json.loads(json.dumps(YAML(typ="safe").load(text))))
         return case if case.file is None else _with_file(case, path.parent / case.file)
     except ValidationError as error:
-        found = "; ".join(dict.fromkeys(map(_said, error.errors())))
-        raise UsageError(f"{path}: {found}") from error
-    except (OSError, YAMLError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: {case_problems.told(error, text, Case)}") from error
+    except YAMLError as error:
+        raise UsageError(f"{path}: {case_problems.told_of_yaml(error)}") from error
+    except OSError as error:
+        raise UsageError(f'{path}: cannot read "{error.filename}": {error.strerror}') from error
+    except (TypeError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from error
 
 
@@ -265,19 +269,7 @@ def _beside(file: Path) -> dict[str, object]:
     return {"file": None, "playbooks": texts, "main": file.name}
 
 
-def _said(error: ErrorDetails) -> str:
-    # What an alternative is called is no key of the file.
-    key = ".".join(str(part) for part in error["loc"] if str(part) not in _ALTERNATIVES)
-    if error["type"] == "extra_forbidden":
-        return f'unknown key "{key}"'
-    if error["type"] == "missing":
-        return f'"{key}" is missing'
-    message = error["msg"].removeprefix("Value error, ")
-    return f'"{key}": {message}' if key else message
-
-
 _PLAYBOOK: Final = re.compile(r"^kind: *['\"]?Playbook\b", re.MULTILINE)
-_ALTERNATIVES: Final = frozenset({"ExpectedRequest", "AnyOrder"})
 
 
 def cases_in(folder: Path) -> Iterator[tuple[Path, Case]]:

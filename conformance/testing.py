@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -89,9 +90,10 @@ def updated(one: Judged) -> bool:
         errors = [d for d in one.seen.diagnostics if d.severity == "error"]
         found: dict[str, object] = {"refused": {"code": errors[0].code, "at": str(errors[0].span)}} if errors else {}
     else:
-        found = dict(expected(one.seen))
+        found = json.loads(json.dumps(expected(one.seen)))  # what is there twice is written twice, without an alias
     yaml = YAML()
     yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.preserve_quotes = True
     document = yaml.load(one.path.read_text(encoding="utf-8"))
     kept = {} if "refused" in found else {n: v for n, v in document["expect"].items() if n not in _UPDATED}

@@ -91,7 +91,44 @@ def test_an_expectation_is_written(folder: Path) -> None:
     assert noetl("test", cwd=folder).returncode == 1
     done = noetl("test", "--update", cwd=folder)
     assert (done.returncode, noetl("test", cwd=folder).returncode) == (0, 0)
-    assert "# a comment stays" in case.read_text("utf-8")
+    assert (done.stdout.splitlines()[0], done.stdout.splitlines()[-1]) == (
+        "updated many.case.yaml",
+        "1 cases, 0 passed, 0 failed, 1 updated",
+    )
+    written = case.read_text("utf-8")
+    assert "# a comment stays" in written
+    assert "  - {step: start, http: {data: {orders: [1]}}}" in written
+    assert "&id" not in written
+
+
+def test_a_case_that_expects_nothing_is_told(folder: Path) -> None:
+    case = folder / "many.case.yaml"
+    case.write_text(CASE[: CASE.index("expect:")] + "expect: {}\n", encoding="utf-8")
+    done = noetl("test", cwd=folder)
+    assert done.returncode == 0
+    assert done.stdout.startswith("many.case.yaml expects nothing: --update writes what happened\n")
+    assert noetl("test", "--update", cwd=folder).stdout.endswith("1 cases, 0 passed, 0 failed, 1 updated\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("clauses:", "clausses:"), '"clauses" is missing; unknown key "clausses" at 3:1, did you mean "clauses"?'),
+        (("runs: [{step: start}", "runs: [{stp: start}"), 'unknown key "expect.runs.0.stp" at 10:11'),
+        (("file: load.yaml", "file: lod.yaml"), 'cannot read "lod.yaml": No such file or directory'),
+        (
+            ("clauses: [STP-7]", "clauses: [STP-7"),
+            "line 3, column 10: while parsing a flow sequence, did not find expected",
+        ),
+        ((CASE, "- a\n"), "a case is a map with the keys format, id, clauses, title, expect"),
+    ],
+)
+def test_a_wrong_case_says_what_is_wrong_where(folder: Path, change: tuple[str, str], said: str) -> None:
+    (folder / "many.case.yaml").write_text(CASE.replace(*change), encoding="utf-8")
+    done = noetl("test", cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("noetl: error: many.case.yaml: ")
+    assert said in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [(), ("nowhere",), ("load.yaml",)])

@@ -12,8 +12,11 @@ from noetl.errors import UsageError
 from . import FINDINGS, OK
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from noetl.conformance.conform import Judged
     from noetl.conformance.header import Header
+    from noetl.conformance.suite import Placed
     from noetl.conformance.testing import Tests
 
 
@@ -45,38 +48,48 @@ def command(
       noetl test pipelines/ --junit junit.xml
       noetl test pipelines/load.case.yaml --update
     """
-    from noetl.conformance.header import Header
-    from noetl.conformance.session import now
-    from noetl.conformance.telling import failure
-    from noetl.conformance.testing import Tests, cases_of, unwritten, updated
-
-    from .conforming.progress import Progress
+    from noetl.conformance.testing import cases_of
 
     cases = cases_of(paths or [Path()])
     if not cases:
         raise UsageError("there are no files *.case.yaml")
+    raise typer.Exit(_run(cases, junit, update=update, quiet=quiet))
+
+
+def _run(cases: Sequence[Placed], junit: Path | None, *, update: bool, quiet: bool) -> int:
+    from noetl.conformance.header import Header
+    from noetl.conformance.session import now
+    from noetl.conformance.telling import failure
+    from noetl.conformance.testing import Tests, unwritten, updated
+
+    from .conforming.progress import Progress
+
     tests = Tests()
     header = Header("runtime", "", "", 0, "standard", began=now())
     progress = Progress(len(cases), shown=not quiet)
     records: list[Judged] = []
-    changed = 0
+    changed: set[Path] = set()
     for one in tests.run(cases):
         progress.show(one)
-        if update and (one.verdict != "passed" or unwritten(one.case)) and updated(one):
-            changed += 1
-            progress.clear()
-            print(f"updated {one.path}")
-        elif one.verdict != "passed":
-            progress.clear()
-            print("\n".join([*failure(one, header)[:-1], f"  again     noetl test {one.path}"]), flush=True)
         records.append(one)
+        blank = unwritten(one.case)
+        told = ""
+        if update and (one.verdict != "passed" or blank) and updated(one):
+            changed.add(one.path)
+            told = f"updated {one.path}"
+        elif one.verdict != "passed":
+            told = "\n".join([*failure(one, header)[:-1], f"  again     noetl test {one.path}"])
+        elif blank:
+            told = f"{one.path} expects nothing: --update writes what happened"
+        if told:
+            progress.clear()
+            print(told, flush=True)
     progress.clear()
     _tell(tests, records, changed, header, junit)
-    failed = sum(one.verdict != "passed" for one in records) - changed
-    raise typer.Exit(FINDINGS if failed > 0 else OK)
+    return OK if all(one.verdict == "passed" or one.path in changed for one in records) else FINDINGS
 
 
-def _tell(tests: Tests, records: list[Judged], changed: int, header: Header, junit: Path | None) -> None:
+def _tell(tests: Tests, records: list[Judged], changed: set[Path], header: Header, junit: Path | None) -> None:
     from noetl.conformance.reports.junit import junit as as_junit
     from noetl.conformance.results import Record, Results
 
@@ -90,6 +103,7 @@ def _tell(tests: Tests, records: list[Judged], changed: int, header: Header, jun
             junit.write_text(as_junit(results, "test"), encoding="utf-8")
         except OSError as error:
             raise UsageError(f'cannot write "{junit}": {error.strerror}') from error
-    passed = sum(one.verdict == "passed" for one in records)
-    more = f", {changed} updated" if changed else ""
-    print(f"{len(records)} cases, {passed} passed, {len(records) - passed - changed} failed{more}")
+    rest = [one for one in records if one.path not in changed]
+    passed = sum(one.verdict == "passed" for one in rest)
+    more = f", {len(changed)} updated" if changed else ""
+    print(f"{len(records)} cases, {passed} passed, {len(rest) - passed} failed{more}")
