@@ -22,7 +22,7 @@ VALUES_FOLDER: Final = "/var/noetl/values"
 """The volume for large values, and where it is mounted."""
 EXECUTIONS: Final = "executions"
 """The entry of the ConfigMap that says how many executions there are at the same time."""
-_LOST: Final = "lastRetry.status == 'Error' || lastRetry.exitCode in ['-1', '137', '143']"
+_LOST: Final = " || ".join(("lastRetry.status == 'Error'", *(f"lastRetry.exitCode == '{n}'" for n in (-1, 137, 143))))
 """When a pod is run again: it was lost, or somebody ended it. What the runner itself ends with says how it went."""
 _KUBERNETES: Final = {
     "image": ("container", "image"),
@@ -81,7 +81,8 @@ def environment(settings: Settings | None) -> list[Json]:
     if argo.env:
         found.append({"name": contract.ALLOW_ENV, "value": ",".join(argo.env)})
     for name, place in (argo.credentials or {}).items():
-        reference: Json = {"secretKeyRef": {"name": place.secret, "key": place.key}}
+        # Without `optional` a pod whose Secret is not there waits for ever; so the call fails that needs it (TOO-6).
+        reference: Json = {"secretKeyRef": {"name": place.secret, "key": place.key, "optional": True}}
         found.append({"name": contract.credential_env(name), "valueFrom": reference})
     return found
 

@@ -58,7 +58,10 @@ steps:
   "load*": {argo: {requests: {memory: 2Gi}, node_selector: {disk: ssd}, annotations: {a/b: c}, priority_class: low}}
 """)
     start, big = found["s-start"], found["s-load-big"]
-    assert (start["activeDeadlineSeconds"], start["retryStrategy"]["limit"]) == (90, "2")
+    assert start["activeDeadlineSeconds"] == 90
+    lost = " || ".join(f"lastRetry.exitCode == '{code}'" for code in (-1, 137, 143))
+    expression = f"lastRetry.status == 'Error' || {lost}"
+    assert start["retryStrategy"] == {"limit": "2", "retryPolicy": "Always", "expression": expression}
     assert start["container"]["resources"] == {"requests": {"cpu": "100m"}}
     assert start["metadata"] == {
         "labels": {"team": "data"},
@@ -98,7 +101,7 @@ argo:
         "NOETL_VALUES": "/var/noetl/values",
         "REGION": "eu",
         "NOETL_ALLOW_ENV": "REGION",
-        "NOETL_CREDENTIAL_PG_PROD": {"secretKeyRef": {"name": "databases", "key": "pg.json"}},
+        "NOETL_CREDENTIAL_PG_PROD": {"secretKeyRef": {"name": "databases", "key": "pg.json", "optional": True}},
     }
 
 
