@@ -16,7 +16,7 @@ from noetl.compiler.ir import Json
 from noetl.conformance.adapters.airflow import AirflowCase, AirflowRun, run_in_airflow
 from noetl.conformance.probe import Probe
 from noetl.targets.airflow import TARGET
-from noetl.targets.base import Source
+from noetl.targets.base import Options, Source
 
 HEAD = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: %s}\nworkflow:\n"
 FLOW = """
@@ -59,9 +59,9 @@ ANSWERS: dict[str, Any] = {
 }
 
 
-def dag(name: str, steps: str, probe: str, log: Path | None) -> AirflowCase:
+def dag(name: str, steps: str, probe: str, log: Path | None, version: str | None = None) -> AirflowCase:
     text = HEAD % name + steps
-    made = TARGET.compile(Source(f"{name}.yaml", text, load(text, name)))
+    made = TARGET.compile(Source(f"{name}.yaml", text, load(text, name)), Options(version=version))
     env = {} if log is None else {"AIRFLOW__NOETL__LOG": str(log)}
     return AirflowCase(made.identity, made.content, {"noetl_payload": json.dumps({"probe": probe})}, env)
 
@@ -76,11 +76,8 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[Air
             (folder / f"{name}.yaml").write_text(HEAD % name + steps, "utf-8")
             main(["run", str(folder / f"{name}.yaml"), "--set", f"probe={probe.url}", "--log", str(here), "-q"])
     with Probe(ANSWERS) as probe:
-        cases = [
-            dag("flow", FLOW, probe.url, there),
-            dag("red", RED, probe.url, there),
-            dag("no", RED, probe.url, None),
-        ]
+        cases = [dag("flow", FLOW, probe.url, there), dag("red", RED, probe.url, there)]
+        cases += [dag("no", RED, probe.url, None), dag("old", RED, probe.url, None, TARGET.versions[0])]
         return there, here, run_in_airflow(cases, time_limit=280)
 
 
@@ -148,7 +145,7 @@ def test_the_end_is_what_the_verdict_says(
     from noetl.runtime.store import open_log
 
     there, _, runs = logs
-    assert [run.problem for run in runs] == [None, None, None]
+    assert [run.problem for run in runs] == [None] * 4
     opened = open_log(str(there))
     try:
         entries = {entry.path: entry for entry in opened.entries()}
@@ -161,3 +158,9 @@ def test_the_end_is_what_the_verdict_says(
         assert kept is not None
         assert {part: run.verdict.get(part) for part in kept} == dict(kept)
     assert [entries[name].status for name in ("flow.yaml", "red.yaml")] == ["completed", "failed"]
+
+
+def test_a_file_for_an_older_airflow_runs_on_this_one(logs: tuple[Path, Path, list[AirflowRun]]) -> None:
+    *_, same, older = logs[2]
+    assert same.tasks == {"start": "failed", "end": "upstream_failed", "verdict": "failed"}
+    assert (older.state, older.tasks) == (same.state, same.tasks)

@@ -316,13 +316,13 @@ def finished(airflow: Deployment, dag_id: str) -> AirflowRun:
     return airflow.run(dag_id, "case")
 
 
-def cleared(airflow: Deployment, dag_id: str, tasks: list[Json]) -> AirflowRun:
-    """A DAG run after Clear of some of its tasks and of all below them, as Airflow's page proposes it."""
+def cleared(airflow: Deployment, dag_id: str, tasks: list[Json], *, below: bool = True) -> AirflowRun:
+    """A DAG run after Clear of some of its tasks and, as Airflow's page proposes it, of all below them."""
     body: dict[str, Json] = {
         "dry_run": False,
         "dag_run_id": "case",
         "task_ids": tasks,
-        "include_downstream": True,
+        "include_downstream": below,
         "only_failed": False,
     }
     airflow.ask("POST", f"dags/{dag_id}/clearTaskInstances", body)
@@ -362,6 +362,12 @@ def test_clear_and_mark(airflow: Deployment) -> None:
         whole = cleared(airflow, "cleared", ["start"])
         assert whole.verdict is not None
         assert (whole.state, whole.verdict["output"]) == ("success", [1, 3])
+
+        # A task alone leaves those below it with what they had made before.
+        alone = cleared(airflow, "cleared", ["work"], below=False)
+        assert alone.verdict is not None
+        assert (alone.state, alone.verdict["output"]) == ("success", [1, 3])
+        assert Counter(seen.label for seen in probe.requests) == {"first": 2, "work": 4}
         assert {(seen.label, seen.headers["idempotency-key"]) for seen in probe.requests} == keys
 
 
