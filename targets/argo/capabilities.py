@@ -39,7 +39,11 @@ TABLE: Final[tuple[Capability, ...]] = (
     _emulated("cycle", f"{_REGION} the steps of the cycle; templates that call themselves would end after 97 rounds"),
     _emulated("loop", "by the runtime inside the step's pod; the iterations of a parallel loop side by side"),
     _emulated("fan-out", f"{_REGION} the loop and what comes after it, up to the steps that join the tokens"),
-    _emulated("resume", "a pod that was lost is run again where a profile says so, with the same idempotency keys"),
+    _emulated(
+        "resume",
+        "a pod that was lost, or ended from outside or by its timeout, is run again where a profile says so; its calls are "
+        "made again with the same idempotency keys",
+    ),
     _emulated("rules"),
     _emulated("call-retry", "by the runtime inside the step's pod, waits included"),
     _native("handled-error", "a pod that succeeds and names its edge"),
