@@ -41,8 +41,8 @@ TABLE: Final[tuple[Capability, ...]] = (
     _emulated("fan-out", f"{_REGION} the loop and what comes after it, up to the steps that join the tokens"),
     _emulated(
         "resume",
-        "a pod that was lost, or ended from outside or by its timeout, is run again where a profile says so; its calls are "
-        "made again with the same idempotency keys",
+        "a pod that was lost, or ended from outside or by its timeout, is run again where a profile says so; its calls "
+        "are made again with the same idempotency keys",
     ),
     _emulated("rules"),
     _emulated("call-retry", "by the runtime inside the step's pod, waits included"),
