@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from noetl.compiler import ir
 from noetl.compiler.ir import Json
@@ -19,7 +18,7 @@ from noetl.runtime.starting import first_token
 from noetl.targets.argo import contract, packets
 from noetl.targets.argo.contract import Units, UnitTable
 from noetl.targets.argo.emit import Emitted
-from noetl.targets.argo.store import FolderStore, Large, Store
+from noetl.targets.argo.store import Large
 
 from .driving import TIME
 
@@ -37,12 +36,10 @@ class Pods:
         workflow: ir.Workflow,
         tables: Mapping[str, UnitTable],
         run: Callable[[Execution, list[Issued]], Execution],
-        store: Store | None = None,
     ) -> None:
         self._workflow = workflow
         self._tables = tables
         self._run = run
-        self._store = store
         self._ended: dict[str, PodEnd] = {}
 
     def start(self, name: str, template: Template, argv: Sequence[str], env: Mapping[str, str]) -> None:
@@ -62,7 +59,7 @@ class Pods:
         table = self._tables[unit]
         if table.fails is not None:
             return PodEnd(contract.RUN_FAILED, {})
-        large = Large(unit, IDENTITY, self._store)
+        large = Large(unit, IDENTITY, None)
         tokens: list[Token] = []
         if table.starts:
             assert given.pop(0) == "{}"
@@ -94,7 +91,6 @@ class Pods:
         elif taken:
             outputs[contract.EDGE] = contract.words(edges)[taken[0][0]]
             assert {contract.words(edges)[number] for number, _ in taken} == {outputs[contract.EDGE]}
-        large.leave()
         return PodEnd(contract.OK if goes_on else contract.RUN_FAILED, outputs)
 
 
@@ -102,15 +98,13 @@ def played(
     emitted: Emitted,
     workflow: ir.Workflow,
     run: Callable[[Execution, list[Issued]], Execution],
-    folder: Path | None = None,
 ) -> dict[str, Json]:
-    """The outcome of the manifests on the model; `folder` is for large values. Its phase fits the status."""
+    """The outcome of the manifests on the model. Its phase fits the status."""
     document = workflow_of(documents_of(emitted.template), "{}", IDENTITY)
-    store = None if folder is None else FolderStore(folder)
-    argo = Workflow(read([document]), Pods(workflow, emitted.tables, run, store))
+    argo = Workflow(read([document]), Pods(workflow, emitted.tables, run))
     argo.run()
     nodes = {node.display: UnitNode(node.phase, node.message, node.outputs or {}) for node in argo.nodes.values()}
     units = Units("0.1.0", "drawn.yaml", {}, emitted.tables)
-    outcome = outcome_of(units, workflow, IDENTITY, nodes, store)
+    outcome = outcome_of(units, workflow, IDENTITY, nodes)
     assert argo.phase == PHASES[str(outcome["status"])], [(n.name, n.phase, n.message) for n in argo.nodes.values()]
     return outcome
