@@ -77,8 +77,11 @@ class BucketStore:
         return found.decode("ascii")
 
     def put(self, name: str, text: str) -> None:
-        """An object comes to be as a whole."""
-        self._files.pipe_file(f"{self._root}/{name}", text.encode("ascii"))
+        """An object comes to be as a whole. UsageError if it cannot."""
+        try:
+            self._files.pipe_file(f"{self._root}/{name}", text.encode("ascii"))
+        except OSError as error:
+            raise UsageError(f'{VALUES_ENV} is "s3://{self._root}", where nothing can be kept: {error}') from None
 
 
 def store_at(address: str) -> Store | None:
