@@ -12,6 +12,8 @@ from typing import Final
 FOLDER: Final = Path(__file__).parents[2] / "build" / "bench"
 """Where environments stay, so that they are made once."""
 METAFLOW: Final = ("metaflow==2.19.39", "boto3", "kubernetes")
+HERA: Final = ("hera==7.1.0", "pyyaml==6.0.3")
+KFP: Final = ("kfp==2.17.3",)
 DAG_FACTORY: Final = ("dag-factory==1.1.0", "apache-airflow==3.3.2")
 
 
@@ -74,3 +76,28 @@ def dag_factory(steps: int) -> str:
         lines.append(f"      bash_command: echo {number}")
         lines += [f"      dependencies: [{chain[number - 1]}]"] if number else []
     return "\n".join([*lines, ""])
+
+
+def hera(steps: int) -> str:
+    """The flow in Python, for Hera; each step has code of its own, as in the playbook."""
+    chain = names(steps)
+    lines = ["from hera.workflows import DAG, Workflow, script", ""]
+    for number, name in enumerate(chain):
+        lines += ["@script(image='python:3.12')", f"def {name}():", f"    print({number})", ""]
+    lines += ["with Workflow(name='bench', entrypoint='main') as flow:", "    with DAG(name='main'):"]
+    for number, name in enumerate(chain):
+        lines.append(f"        t{number} = {name}()")
+        lines += [f"        t{number - 1} >> t{number}"] if number else []
+    return "\n".join([*lines, "open('made.yaml', 'w').write(flow.to_yaml())", ""])
+
+
+def kfp(steps: int) -> str:
+    """The flow in Python, for KFP; each step has code of its own, as in the playbook."""
+    chain = names(steps)
+    lines = ["from kfp import compiler, dsl", ""]
+    for number, name in enumerate(chain):
+        lines += ["@dsl.component(base_image='python:3.12')", f"def {name}() -> int:", f"    return {number}", ""]
+    lines += ["@dsl.pipeline(name='bench')", "def flow():"]
+    for number, name in enumerate(chain):
+        lines.append(f"    t{number} = {name}()" + (f".after(t{number - 1})" if number else ""))
+    return "\n".join([*lines, "compiler.Compiler().compile(flow, 'made.yaml')", ""])
