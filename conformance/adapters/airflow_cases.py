@@ -12,17 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from noetl.compiler import ir
 from noetl.compiler.frontend import compile_source
 from noetl.compiler.ir import Json
 from noetl.diagnostics import Diagnostic
 from noetl.errors import InternalError, UnsupportedByTarget
-from noetl.runtime.credentials import variable
-from noetl.runtime.library import FolderLibrary
 from noetl.runtime.replay import VARIABLE
 from noetl.targets.airflow import TARGET
-from noetl.targets.base import Capability, Source
-from noetl.targets.children import shipped
+from noetl.targets.base import Capability
 
 from ..case import Case
 from ..deviations import Deviation, kept_for
@@ -31,7 +27,7 @@ from ..observation import Observation
 from ..probe import Probe
 from .airflow import AirflowCase, AirflowRun, Pool
 from .base import Broken, Observed
-from .runtime import recorded
+from .case_inputs import environment, kept_outcomes, source_of
 
 SECONDS: Final = 180.0
 """For a case at most, on a machine that is busy with others."""
@@ -128,42 +124,18 @@ def dag_of(number: int, case: Case, probe: str, folder: Path) -> AirflowCase | S
     if not compilation.ok or compilation.workflow is None:
         return compilation.diagnostics
     try:
-        made = TARGET.compile(_source(case, compilation.workflow, compilation.text, folder / str(number), probe))
+        made = TARGET.compile(source_of(case, compilation.workflow, compilation.text, folder / str(number), probe))
     except UnsupportedByTarget as refused:
         return refused.diagnostics
     identity = f"case_{number}"
     content = made.content.replace(f'dag_id="{made.identity}"', f'dag_id="{identity}"')
     if identity not in content:
         return Broken(f'the DAG file does not say dag_id="{made.identity}"')
-    # A bare secret is its own text there.
-    env = {
-        variable(name): entry if isinstance(entry, str) else json.dumps(entry)
-        for name, entry in case.credentials_at(probe).items()
-    }
-    env |= {**case.env, "NOETL_ALLOW_ENV": ",".join(case.env)}
+    env = environment(case, probe)
     if case.outcomes is not None:
-        env[VARIABLE] = str(_kept(case, folder / f"{number}.json"))
+        env[VARIABLE] = str(kept_outcomes(case, folder / f"{number}.json"))
     conf: dict[str, Json] = {"noetl_payload": json.dumps({**case.payload, "probe": probe})}
     return AirflowCase(identity, content, conf, env, case.beside(probe) if case.files else {})
-
-
-def _source(case: Case, workflow: ir.Workflow, text: str, folder: Path, probe: str) -> Source:
-    """The playbook with those that it calls: all there are where it names them by a template."""
-    for name, beside in case.beside(probe).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(beside, encoding="utf-8")
-    library = FolderLibrary([folder])
-    found = shipped(workflow, case.path, library.find)
-    texts = library.texts() if found.templated else found.texts
-    return Source(case.path, text, workflow, texts, all_playbooks=True)
-
-
-def _kept(case: Case, file: Path) -> Path:
-    """The outcomes of a case by `ToolCall.where`, in a file that Airflow's tasks read."""
-    outcomes, kinds = recorded(case)
-    told: dict[str, Json] = {"kinds": list(kinds), "outcomes": dict(outcomes)}
-    file.write_text(json.dumps(told), encoding="utf-8")
-    return file
 
 
 def observation_of(run: AirflowRun, server: Probe, *, sequential: bool) -> Observation:

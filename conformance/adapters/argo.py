@@ -25,14 +25,11 @@ from noetl.compiler.frontend import compile_source
 from noetl.compiler.ir import Json
 from noetl.diagnostics import Diagnostic
 from noetl.errors import InternalError, NoetlError, UnsupportedByTarget
-from noetl.runtime.credentials import variable
-from noetl.runtime.library import FolderLibrary
 from noetl.runtime.replay import VARIABLE
 from noetl.targets.argo import TARGET, contract
 from noetl.targets.argo.contract import Units
 from noetl.targets.argo.store import store_at
-from noetl.targets.base import Capability, Source
-from noetl.targets.children import shipped
+from noetl.targets.base import Capability
 
 from ..argo_mutants import compiling, emitted
 from ..case import Case
@@ -45,7 +42,7 @@ from .argo_node import Node
 from .argo_outcome import UnitNode, outcome_of
 from .argo_pods import Pods, PodsLate
 from .base import Observed
-from .runtime import recorded
+from .case_inputs import environment, kept_outcomes, source_of
 
 SECONDS: Final = 180.0
 """For a case at most."""
@@ -219,40 +216,16 @@ def case_of(case: Case, probe: str, folder: Path, fault: str | None = None) -> A
     if not compilation.ok or compilation.workflow is None:
         return compilation.diagnostics
     try:
-        made = TARGET.compile(_source(case, compilation.workflow, compilation.text, folder / FILES, probe))
+        made = TARGET.compile(source_of(case, compilation.workflow, compilation.text, folder / FILES, probe))
     except UnsupportedByTarget as refused:
         return refused.diagnostics
-    # A bare secret is its own text there.
-    env = {
-        variable(name): entry if isinstance(entry, str) else json.dumps(entry)
-        for name, entry in case.credentials_at(probe).items()
-    }
-    env |= {**case.env, contract.ALLOW_ENV: ",".join(case.env), contract.VALUES_ENV: str(folder / VALUES)}
+    env = environment(case, probe) | {contract.VALUES_ENV: str(folder / VALUES)}
     if case.outcomes is not None:
-        env[VARIABLE] = str(_kept(case, folder / "outcomes.json"))
+        env[VARIABLE] = str(kept_outcomes(case, folder / "outcomes.json"))
     payload: dict[str, Json] = {**case.payload, "probe": probe}
     uid = str(uuid5(NAMESPACE_URL, str(folder)))
     documents = documents_of(emitted(fault, made.content))
     return ArgoCase(documents, compilation.workflow, payload, env, folder, uid, fault=fault)
-
-
-def _source(case: Case, workflow: ir.Workflow, text: str, folder: Path, probe: str) -> Source:
-    """The playbook with those that it calls: all there are where it names them by a template."""
-    for name, beside in case.beside(probe).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(beside, encoding="utf-8")
-    library = FolderLibrary([folder])
-    found = shipped(workflow, case.path, library.find)
-    texts = library.texts() if found.templated else found.texts
-    return Source(case.path, text, workflow, texts, all_playbooks=True)
-
-
-def _kept(case: Case, file: Path) -> Path:
-    """The outcomes of a case by `ToolCall.where`, in a file that pods read."""
-    outcomes, kinds = recorded(case)
-    told: dict[str, Json] = {"kinds": list(kinds), "outcomes": dict(outcomes)}
-    file.write_text(json.dumps(told), encoding="utf-8")
-    return file
 
 
 def observation_of(one: ArgoCase, run: ArgoRun | str, server: Probe) -> Observation:
