@@ -48,6 +48,13 @@ def test_every_rule_has_a_planted_fault() -> None:
     assert {rule for rule, *_ in PLANTED} == RULES.keys()
 
 
+def test_the_docs_have_every_rule() -> None:
+    page = (ROOT / "docs" / "argo_cluster.md").read_text("utf-8")
+    assert [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| rule")] == [
+        f"| {rule} | {told} |" for rule, told in RULES.items()
+    ]
+
+
 def test_a_problem_tells_its_line() -> None:
     text = planted("disk: ssd", "disk: -ssd")
     (found,) = problems(text)
