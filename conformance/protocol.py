@@ -40,10 +40,10 @@ class Asked(_Closed):
     """The environment names that templates may read (TPL-6)."""
     credentials: dict[str, JsonValue]
     """The credential store (TOO-6)."""
-    outcomes: dict[str, JsonValue] | None = None
-    """Where given, what calls answer instead of tools, by their place (TOO-10): nothing is called.
+    outcomes: list[JsonValue] | None = None
+    """Where given, what calls answer instead of tools: nothing is called.
 
-    In a sub-playbook the places of the calls that lead there come first, with a `/` after each."""
+    They are those of `schema/outcomes`; each says its whole place (TOO-10), so that it fits one attempt."""
     cancel: str | None = None
     """`label#n`: cancel the execution when this request has arrived at the probe (RUN-8)."""
 

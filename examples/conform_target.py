@@ -19,6 +19,9 @@ def outcome(case: dict) -> dict:
     command += ["--payload", str(folder / "payload.json"), "--credentials", str(folder / "credentials.json")]
     for name in case["env"]:
         command += ["--allow-env", name]
+    if case["outcomes"] is not None:  # nothing may be called then
+        (folder / "outcomes.json").write_text(json.dumps({"format": 1, "outcomes": case["outcomes"]}))
+        command += ["--mock", str(folder / "outcomes.json")]
     lint = [*NOETL, "lint", str(folder / case["main"]), "--format", "json"]
     found = json.loads(subprocess.run(lint, capture_output=True, text=True).stdout)
     errors = [d for d in found["diagnostics"] if d["severity"] == "error"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,7 +23,7 @@ from noetl.runtime.embedded import execute
 from noetl.runtime.engine import Execution
 from noetl.runtime.events import Event, Listener, silent
 from noetl.runtime.library import FolderLibrary
-from noetl.runtime.mock import THROUGH, Mocked, OutcomeFile, Outcomes
+from noetl.runtime.mock import THROUGH, Mocked, OutcomeFile, Outcomes, Recording
 from noetl.runtime.ports import Outcome, ToolCall, ToolRunner
 from noetl.runtime.scope import ExecutionInfo
 from noetl.runtime.tools import ToolBox
@@ -71,6 +73,8 @@ class Watch:
     listener: Listener = silent
     tools: Wrap = unwrapped
     """What stands between the playbook and its tools."""
+    answers: Wrap = unwrapped
+    """What hears every answer that the case gives for a tool."""
     outcomes: dict[str, dict[str, Json]] = field(default_factory=dict)
     """What calls were answered, by `ToolCall.where`; those of sub-playbooks, too."""
     kinds: set[str] = field(default_factory=set)
@@ -82,6 +86,18 @@ def recorded(case: Case) -> tuple[dict[str, dict[str, Json]], frozenset[str]]:
     watch = Watch()
     observe(case, watch)
     return watch.outcomes, frozenset(watch.kinds)
+
+
+def entries(case: Case) -> list[Json]:
+    """What the calls of a case come to, as `outcomes` that say the whole place of each."""
+    streams: list[io.StringIO] = []
+
+    def recording(tools: ToolRunner) -> ToolRunner:
+        streams.append(io.StringIO())
+        return Recording(tools, streams[-1], callers=True)
+
+    observe(case, Watch(answers=recording))
+    return [entry for stream in streams for entry in json.loads(stream.getvalue())["outcomes"]]
 
 
 def observe(case: Case, watch: Watch | None = None) -> Observation:
@@ -128,7 +144,7 @@ async def _execute(
 
     def tools(place: Path) -> ToolRunner:
         box = watch.tools(ToolBox(credentials, folder=place))
-        return _Watched(box if given is None else Mocked(given, box), watch)
+        return watch.answers(_Watched(box if given is None else Mocked(given, box), watch))
 
     children = Playbooks(
         tools,
@@ -138,7 +154,7 @@ async def _execute(
         env=case.env,
     )
 
-    runner = _Watched(children if given is None else Mocked(given, children), watch)
+    runner = watch.answers(_Watched(children if given is None else Mocked(given, children), watch))
 
     def listen(event: Event) -> None:
         log.append((event.name, event.step))

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final, TypeVar
 
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from noetl.diagnostics import Diagnostic, Kind, Severity, Span
 from noetl.errors import UsageError
@@ -28,7 +28,7 @@ from ..observation import Observation
 from ..probe import Probe
 from ..protocol import Asked, Found, Ran, Run, Start, Started, Stop
 from .base import EXEC, Observed
-from .runtime import recorded
+from .runtime import entries
 
 _M = TypeVar("_M", bound=BaseModel)
 _GRACE: Final = 2.0
@@ -184,9 +184,6 @@ def asked(case: Case, folder: Path, probe: str) -> Asked:
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
-    outcomes: dict[str, JsonValue] | None = None
-    if case.outcomes is not None:
-        outcomes = dict(recorded(case)[0])
     return Asked(
         id=case.id,
         folder=str(folder),
@@ -195,7 +192,7 @@ def asked(case: Case, folder: Path, probe: str) -> Asked:
         payload={**case.payload, "probe": probe},
         env=case.env,
         credentials=case.credentials_at(probe),
-        outcomes=outcomes,
+        outcomes=None if case.outcomes is None else entries(case),
         cancel=case.cancel,
     )
 

@@ -30,8 +30,11 @@ expect:
 """
 
 
+HEAD: Final = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: mine}\n"
+
+
 def conform(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([NOETL, "conform", *arguments], capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([NOETL, "conform", *arguments], capture_output=True, text=True, timeout=280, check=False)
 
 
 def cases(folder: Path, **texts: str) -> str:
@@ -278,6 +281,15 @@ def test_the_doctor_is_content_with_the_example() -> None:
     done = conform("doctor", "--target", EXAMPLE)
     assert done.returncode == 0, done.stdout
     assert [line[:3] for line in done.stdout.splitlines()] == ["ok "] * 9
+
+
+def test_a_program_is_told_what_calls_answer_and_calls_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    tool = "tool: {kind: http, url: 'http://nowhere.invalid'}"
+    file.write_text(f"{HEAD}workflow: [{{step: start, {tool}}}]\n", "utf-8")
+    done = conform(str(file), "--target", EXAMPLE, "--report", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert conform("verify", str(tmp_path / "out" / "results.jsonl")).stdout.endswith(" 0 wrong\n")
 
 
 WRONG: Final = """\
