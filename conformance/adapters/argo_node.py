@@ -40,8 +40,8 @@ class Node:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._sending = threading.Lock()  # of its own: who sends may wait until answers have been read
         self._watchers: dict[str, Callable[[int | None], None]] = {}
-        self._pids: dict[str, int] = {}
         self._count = 0
 
     def __enter__(self) -> Node:
@@ -56,7 +56,7 @@ class Node:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:
+        with self._sending:
             _open(self._process.stdin).close()
         self._process.wait()
         self._reader.join()
@@ -77,7 +77,7 @@ class Node:
         self._send({"kill": pod, "signal": number})
 
     def _send(self, asked: Mapping[str, object]) -> None:
-        with self._lock:
+        with self._sending:
             try:
                 _open(self._process.stdin).write(json.dumps(asked).encode() + b"\n")
                 _open(self._process.stdin).flush()
