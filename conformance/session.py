@@ -156,12 +156,17 @@ class Session:
     def results(self) -> Results:
         """What came of all; a report that is written is whole then."""
         tiers = TIERS.get(self.adapter.name, ())
-        others = [f"tier {tier}: --tier {tier} asks it" for tier in tiers if tier != self.adapter.tier]
+        others = [f"tier {tier}: {_how(tier)}" for tier in tiers if tier != self.adapter.tier]
         notes = (*expired(self._claims.deviations), *self._contradicted)
         results = Results(self.header, tuple(self.records), notes, (*self.left, *others))
         if self._writer is not None:
             self._writer.finish(results)
         return results
+
+
+def _how(tier: str) -> str:
+    """What it takes to ask a tier."""
+    return "it needs a cluster, which --kubeconfig names" if tier == "live" else f"--tier {tier} asks it"
 
 
 def covered(case: Case, coverage: Coverage) -> set[tuple[str, int]]:

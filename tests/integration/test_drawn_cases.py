@@ -62,6 +62,11 @@ def test_what_the_budget_leaves_out_is_told(tmp_path: Path) -> None:
     assert told == ("12 of 12 drawn playbooks: the budget was used up", "tier scheduler: --tier scheduler asks it")
 
 
+def test_a_tier_that_needs_more_says_what() -> None:
+    told = Session(adapter("argo"), [], "none", "standard", 0).results().left
+    assert told == ("tier live: it needs a cluster, which --kubeconfig names",)
+
+
 def test_what_a_table_refuses_is_not_drawn() -> None:
     refused = {row.feature for row in TARGET.capabilities() if row.code is not None} - {"many-copies"}
     for _, playbook in drawn(1, SOME, TARGET.capabilities()):
