@@ -266,8 +266,6 @@ class Inputs:
 
 def _inputs(unit: str, table: UnitTable, given: Sequence[str]) -> Inputs:
     wanted = table.starts + len(table.edges) + bool(table.above)
-    if table.fails is not None and not table.edges:
-        wanted = 1
     if len(given) != wanted:
         raise UsageError(f'unit "{unit}" takes {wanted} inputs, not {len(given)}')
     rest = [*given]
@@ -299,7 +297,7 @@ def _units(folder: Path) -> Units:
         found = Units.from_json(json.loads(_read(folder / contract.UNITS)))
     except (ValueError, KeyError, TypeError) as wrong:
         raise UsageError(f'"{folder / contract.UNITS}" is no table of units: {wrong}') from None
-    if not noetl.__version__.startswith(found.noetl.rpartition(".")[0]):
+    if noetl.__version__.split(".")[:2] != found.noetl.split(".")[:2]:
         raise UsageError(
             f"these manifests were made by noetl {found.noetl}, and noetl {noetl.__version__} is in this image: "
             f"compile the playbook with noetl {noetl.__version__}, or name an image with noetl {found.noetl}"

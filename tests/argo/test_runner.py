@@ -11,6 +11,7 @@ from threading import Event
 
 import pytest
 
+import noetl
 from noetl.compiler.ir import Json
 from noetl.conformance.probe import Probe
 from noetl.targets.argo import contract, runner
@@ -97,13 +98,14 @@ def test_misuse_is_2_as_a_process_without_a_traceback(tmp_path: Path) -> None:
     assert _error(pod)["type"] == "Misused"
 
 
-def test_manifests_of_another_noetl_are_2(tmp_path: Path, in_process: InProcess) -> None:
+@pytest.mark.parametrize("other", ["99.1.0", f"{noetl.__version__.rpartition('.')[0]}1.0"])
+def test_manifests_of_another_noetl_are_2(tmp_path: Path, in_process: InProcess, other: str) -> None:
     pod = container(tmp_path, CHOICE)
     file = pod.folder / "mounted" / contract.UNITS
-    file.write_text(re.sub('"noetl": "[^"]*"', '"noetl": "99.1.0"', file.read_text()), encoding="utf-8")
+    file.write_text(re.sub('"noetl": "[^"]*"', f'"noetl": "{other}"', file.read_text()), encoding="utf-8")
     code, said = in_process(pod, "s-start", "{}")
     assert code == contract.MISUSED
-    assert said.startswith("these manifests were made by noetl 99.1.0, and noetl ")
+    assert said.startswith(f"these manifests were made by noetl {other}, and noetl ")
 
 
 def test_two_tokens_where_one_can_come_are_a_bug_of_ours_3(tmp_path: Path) -> None:
