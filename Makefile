@@ -48,8 +48,9 @@ scheduler: setup ## Over 50 playbooks on all parts of Airflow: scheduler, proces
 airflow-versions: setup ## Compiled playbooks on Airflow 3.1, 3.2 and 3.3, which are installed in build/; ARGS=3.2 for one.
 	@$(BIN)/python scripts/airflow_smoke.py $(ARGS)
 
-distil: setup ## Make conformance/distilled.txt, the cases of the smoke level, from the faults of the engine.
+distil: setup ## Make conformance/distilled.txt, the cases of the smoke level, from the faults of engine and lowering.
 	@$(BIN)/python scripts/distil.py $(ARGS)
+	@$(BIN)/python scripts/bogus.py $(filter --check,$(ARGS))
 
 corpus: setup ## Check the playbooks of NOETL_CORPUS (default ../shared/playbooks) against what is kept of them.
 ifeq ($(NOETL_CORPUS),)

@@ -1,7 +1,8 @@
 """Targets that are wrong on purpose: a suite is worth what it says of them.
 
 Each distorts what the reference runtime comes to, so that all of them cost one run of the suite. Which cases each one
-passes is known (`tests/integration/test_bogus_targets.py`).
+passes is known (`tests/integration/test_bogus_targets.py`), and how many of the distilled ones is told in
+docs/conformance.md (`scripts/bogus.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from noetl.compiler.ir import Json
 from noetl.diagnostics import START_OF_FILE, Diagnostic, Kind, Severity
 
 from .case import Case
-from .observation import Observation
+from .observation import Observation, unmet
 from .probe import Seen
 
 Distort: TypeAlias = "Callable[[Case, Observation], Observation]"
@@ -132,3 +133,27 @@ def distorted(name: str, observed: Sequence[tuple[Case, Observation]]) -> Iterat
     """What a bogus target is observed to do."""
     for case, seen in observed:
         yield case, BOGUS[name](case, seen)
+
+
+WRONG: Final[Mapping[str, str]] = {
+    "exit-1": "ends without an outcome",
+    "refuse-all": "refuses every playbook",
+    "succeed-without-running": "says completed, without a run",
+    "drop-last-effect": "leaves out the last request",
+    "duplicate-effect": "makes the last request twice",
+    "swap-order": "makes the last two requests in the other order",
+    "stringify-everything": "gives every value as text",
+    "ignore-retry": "makes one attempt of each call",
+    "sequential-only": "runs one call at a time, which is allowed",
+    "leak-secret": "shows the credentials in its outcome",
+}
+"""What each does wrong, in a few words."""
+
+
+def table(observed: Sequence[tuple[Case, Observation]]) -> list[str]:
+    """How many of the observed cases each passes, as the lines of a table in Markdown."""
+    lines = [f"| target | what it does | passes of {len(observed)} |", "|---|---|---|"]
+    for name, wrong in WRONG.items():
+        passed = sum(not unmet(case, seen) for case, seen in distorted(name, observed))
+        lines.append(f"| `{name}` | {wrong} | {passed} |")
+    return lines

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
 import pytest
 
 from noetl.conformance.adapters.base import InProcess
 from noetl.conformance.adapters.runtime import observe
-from noetl.conformance.bogus import BOGUS, distorted
+from noetl.conformance.bogus import BOGUS, WRONG, distorted, table
 from noetl.conformance.case import AnyOrder, Case
 from noetl.conformance.claims import unproven
 from noetl.conformance.conform import CASES, Claims, judged
 from noetl.conformance.observation import Observation, unmet
-from noetl.conformance.suite import chosen
+from noetl.conformance.suite import TIMES, chosen, distilled
 from noetl.diagnostics import Kind, Severity
 from noetl.targets.base import Capability
 
 Passes = Callable[[Case], bool]
+ROOT: Final = Path(__file__).parents[2]
 
 
 @lru_cache(1)
@@ -68,6 +70,15 @@ def test_each_is_seen_by_at_least_ten_cases(name: str) -> None:
 def test_a_sequential_target_passes_what_the_runtime_passes() -> None:
     failed = {case.id for case, seen in observed() if unmet(case, seen)}
     assert {case.id for case, seen in distorted("sequential-only", observed()) if unmet(case, seen)} <= failed
+
+
+def test_the_scores_are_those_of_the_docs() -> None:
+    """The exact number of distilled cases that each passes; `python scripts/bogus.py` writes it."""
+    wanted = distilled(TIMES)
+    lines = table([(case, seen) for case, seen in observed() if case.id in wanted])
+    assert "\n".join(lines) in (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+    assert lines[2:5] == [f"| `{name}` | {WRONG[name]} | 0 |" for name in list(WRONG)[:3]]
+    assert set(WRONG) == set(BOGUS)
 
 
 class Lying(InProcess):

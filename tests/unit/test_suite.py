@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from noetl.conformance import law
 from noetl.conformance.conform import CASES
-from noetl.conformance.suite import at_level, chosen, digest, distilled
+from noetl.conformance.lowering_mutants import LOWERING_MUTANTS
+from noetl.conformance.mutants import MUTANTS
+from noetl.conformance.suite import DISTILLED, TIMES, at_level, chosen, digest, distilled, killers, lines_of
 
 
 def test_smoke_takes_the_distilled_cases_and_one_of_every_folder() -> None:
@@ -19,6 +21,18 @@ def test_smoke_takes_the_distilled_cases_and_one_of_every_folder() -> None:
 def test_distilled_cases_are_cases() -> None:
     ids = {case.id for _, case in chosen(CASES)}
     assert distilled(1) < distilled(3) <= ids
+
+
+def test_each_fault_is_seen_three_times() -> None:
+    kept = killers()
+    assert {fault for fault, names in kept.items() if len(names) != TIMES} == set()
+    assert kept.keys() == {mutant.name for mutant in (*MUTANTS, *LOWERING_MUTANTS)}
+
+
+def test_the_distilled_file_is_as_it_is_made() -> None:
+    assert DISTILLED.read_text(encoding="utf-8") == lines_of(
+        {fault: sorted(names) for fault, names in killers().items()}
+    )
 
 
 def test_the_digest_is_about_what_cases_say() -> None:
