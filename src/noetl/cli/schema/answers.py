@@ -33,8 +33,8 @@ def compiled() -> Schema:
     refused = _object({"playbook": TEXT, "state": {"const": "refused"}}, {}, "A playbook that gets no file.")
     step = _object(
         {"step": TEXT, "lines": LINES, "unit": TEXT, "native": {"type": "boolean"}, "tasks": TEXTS, "with": TEXTS},
-        {"reason": TEXT, "why": TEXT, "remedy": TEXT},
-        "What became of a step; `with` are the others that share its tasks.",
+        {"profile": TEXTS, "reason": TEXT, "why": TEXT, "remedy": TEXT},
+        "What became of a step; `with` share its tasks, `profile` is what a profile says of them.",
     )
     count: Schema = {"type": "integer", "minimum": 0}
     budget = _object(
