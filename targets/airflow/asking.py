@@ -62,6 +62,7 @@ def left_by(context: Context, task_id: str) -> xcom.Left | None:
 def kept_in(context: Context, given: Iterable[Json], *, at_once: bool) -> Checkpoints | None:
     """A checkpoint, where this version of Airflow has a store of task states (from 3.3 on)."""
     store, ti = context.get("task_state_store"), context["ti"]
+    if store is None:
+        return None
     cleared = ti.max_tries - (ti.task.retries or 0)  # clearing a task adds the tries before it to both of its counts
-    tries = ti.try_number - 1 - cleared
-    return None if store is None else Checkpoints(store, given, cleared=cleared, tries=tries, at_once=at_once)
+    return Checkpoints(store, given, cleared=cleared, tries=ti.try_number - 1 - cleared, at_once=at_once)
