@@ -26,8 +26,13 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("compiler", "runtime", "targets", "schema", "conformance")
 NEEDS_EXTRA = (
     "noetl.conformance.",
+    "noetl.targets.airflow.listener",
+    "noetl.targets.airflow.mapped",
     "noetl.targets.airflow.operators",
+    "noetl.targets.airflow.preload",
+    "noetl.targets.airflow.retrying",
     "noetl.targets.airflow.versions",
+    "noetl.targets.airflow.worker",
     "noetl.cli.lsp.",
     "noetl.runtime.queue.claims",
     "noetl.runtime.server.",
