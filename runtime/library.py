@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -40,10 +40,11 @@ class Library(Protocol):
 
 
 class TextLibrary:
-    """Playbooks by name, with their texts."""
+    """Playbooks by name, with their texts; with a `folder`, their files stand in it (TOO-4)."""
 
-    def __init__(self, texts: Mapping[str, str]) -> None:
+    def __init__(self, texts: Mapping[str, str], folder: Path | None = None) -> None:
         self._texts = dict(texts)
+        self._folder = folder
         self._paths: dict[str, str] | None = None
         self._entries: dict[str, Entry] = {}
 
@@ -56,7 +57,8 @@ class TextLibrary:
         if name not in self._texts:
             raise _missing(path, [*self._paths, *self._texts])
         if name not in self._entries:
-            self._entries[name] = entry(self._texts[name], name)
+            found = entry(self._texts[name], name)
+            self._entries[name] = found if self._folder is None else replace(found, file=str(self._folder / found.file))
         return self._entries[name]
 
 

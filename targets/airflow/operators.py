@@ -33,7 +33,7 @@ from .playbook import Playbook
 from .values import Values
 from .versions import AirflowFailException, AirflowSkipException, BranchMixIn
 from .waiting import WAITS, Leaving, LongWait
-from .worker import Embedded, Kept, StoredCredentials
+from .worker import Kept, StoredCredentials
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, Context
@@ -232,6 +232,7 @@ class Step(BaseOperator):
 
     def _runner(self, info: ExecutionInfo, clock: Clock) -> ToolRunner:
         """What makes the calls: paths are relative to the folder of the DAG file."""
+        from noetl.runtime.library import TextLibrary
         from noetl.runtime.replay import replaying
         from noetl.runtime.tools import ToolBox
         from noetl.runtime.tools.playbook import Playbooks
@@ -242,7 +243,7 @@ class Step(BaseOperator):
         def tools(place: Path) -> ToolRunner:
             return replaying(ToolBox(credentials, folder=place), os.environ)
 
-        runner = Playbooks(tools, Embedded(self.playbook.playbooks, folder), clock, folder=folder, env=info.env)
+        runner = Playbooks(tools, TextLibrary(self.playbook.playbooks, folder), clock, folder=folder, env=info.env)
         self.heard = None if log_place() is None else Heard(runner, clock)
         return self.heard or runner
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from .connections import from_connection
@@ -13,26 +10,10 @@ from .versions import AirflowFailException, AirflowNotFoundException
 if TYPE_CHECKING:
     from noetl.compiler.ir import Json
     from noetl.runtime.journal import Replied
-    from noetl.runtime.library import Entry
     from noetl.runtime.ports import Credential
 
     from .checkpoints import Checkpoints
     from .operators import Step
-
-
-class Embedded:
-    """The playbooks in a DAG file as a library: their files stand in the folder of the DAG file (TOO-4)."""
-
-    def __init__(self, texts: Mapping[str, str], folder: Path) -> None:
-        from noetl.runtime.library import TextLibrary
-
-        self._texts = TextLibrary(texts)
-        self._folder = folder
-
-    def get(self, path: str) -> Entry:
-        """The playbook; PlaybookMissing, which says why, if there is none that can be run."""
-        found = self._texts.get(path)
-        return replace(found, file=str(self._folder / found.file))
 
 
 class Kept:

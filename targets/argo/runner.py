@@ -15,7 +15,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from noetl.compiler.ir import Json
     from noetl.runtime.engine import Execution
     from noetl.runtime.events import Event
-    from noetl.runtime.library import Entry
     from noetl.runtime.ports import Clock, ToolRunner
 
 SHOWN: Final = 2000
@@ -199,6 +198,7 @@ class Pod:
     def _runner(self, clock: Clock) -> ToolRunner:
         """What makes the calls: paths are relative to the folder in which the container starts."""
         from noetl.runtime.credentials import EnvironmentCredentials
+        from noetl.runtime.library import TextLibrary
         from noetl.runtime.replay import replaying
         from noetl.runtime.tools import ToolBox
         from noetl.runtime.tools.playbook import Playbooks
@@ -209,7 +209,7 @@ class Pod:
             return replaying(ToolBox(credentials, folder=place), self.environ)
 
         texts = {file: _read(self.folder / name) for file, name in self.units.playbooks.items()}
-        return Playbooks(tools, Embedded(texts, Path.cwd()), clock, folder=Path.cwd(), env=self.info.env)
+        return Playbooks(tools, TextLibrary(texts, Path.cwd()), clock, folder=Path.cwd(), env=self.info.env)
 
     def _done(self, workflow: ir.Workflow, done: Execution) -> Ended:
         """The outputs of runs that have ended."""
@@ -274,21 +274,6 @@ def _inputs(unit: str, table: UnitTable, given: Sequence[str]) -> Inputs:
     if len(phases) != len(table.above):
         raise UsageError(f'unit "{unit}" is told of {len(table.above)} phases, not {len(phases)}')
     return Inputs(payload, rest, phases)
-
-
-class Embedded:
-    """The playbooks of the ConfigMap as a library: their files are in the folder where the container starts (TOO-4)."""
-
-    def __init__(self, texts: Mapping[str, str], folder: Path) -> None:
-        from noetl.runtime.library import TextLibrary
-
-        self._texts = TextLibrary(texts)
-        self._folder = folder
-
-    def get(self, path: str) -> Entry:
-        """The playbook; PlaybookMissing, which says why, if there is none that can be run."""
-        found = self._texts.get(path)
-        return replace(found, file=str(self._folder / found.file))
 
 
 def _units(folder: Path) -> Units:
