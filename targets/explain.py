@@ -6,10 +6,11 @@ shares a task, or goes round inside of one, is a fallback: it means the same, bu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from noetl.compiler import ir
 from noetl.compiler.findings import quoted
 from noetl.compiler.ir import Json
 from noetl.diagnostics import Diagnostic, Severity, kind
@@ -116,3 +117,28 @@ def _fallback(unit: Unit, number: int, target: str, path: str) -> Diagnostic:
     how = f"{len(unit.steps)} steps in one task" if len(unit.steps) > 1 else "in a task that may run it several times"
     message = f'step {quoted(step.name)} is not native on target "{target}" [{reason.code}]: {reason.text} ({how})'
     return Diagnostic(FALLBACK, message, step.span, path, hint=REMEDIES[reason])
+
+
+def unit_lines(unit: Unit, places: Callable[[ir.Step], tuple[int, int]]) -> Iterator[str]:
+    """What a unit is and why, as text; `places` has the first and the last line of a step."""
+    tasks = counted(len(unit.copies), "task") if len(unit.copies) > 1 else "one task"
+    if unit.kind == "region" and len(unit.steps) > 1:
+        yield ", ".join(step.name for step in unit.steps)
+        yield f"    unit region, {tasks}{'' if unit.many else ': one token goes through'}"
+        for step, reason in zip(unit.steps, unit.reasons, strict=True):
+            yield f"        {step.name} ({_span(*places(step))}): {reason.text} [{reason.code}]"
+    else:
+        yield f"{unit.step.name} ({_span(*places(unit.step))})"
+        yield f"    unit {unit.kind}, {tasks}: {unit.reasons[0].text} [{unit.reasons[0].code}]"
+    if unit.kind == "region":
+        for reason in dict.fromkeys(unit.reasons):
+            yield f"    to make it native [{reason.code}]: {REMEDIES[reason]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, such as `1 step` and `2 steps`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _span(first: int, last: int) -> str:
+    return f"line {first}" if first == last else f"lines {first}-{last}"

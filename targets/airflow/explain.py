@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from noetl.targets.base import Source
-from noetl.targets.explain import REMEDIES, Budget, Explanation, StepStory
+from noetl.targets.explain import Budget, Explanation, StepStory, counted, unit_lines
 from noetl.targets.plan import MAX_COPIES, Arrow
 
 from .emit import MAX_TAG, TAG
@@ -76,13 +76,13 @@ def _text(
     """One block per step, with lines of the playbook; then the verdict's, and what is used of Airflow's limits."""
     kept = [story for story in steps if story.unit != "dropped"]
     name = os.path.basename(source.path)
-    told = [f"{name} -> DAG {layout.dag_id}: {_count(len(kept), 'step')}, {_count(_tasks(layout), 'task')}"]
+    told = [f"{name} -> DAG {layout.dag_id}: {counted(len(kept), 'step')}, {counted(_tasks(layout), 'task')}"]
     leaving: dict[str, list[tuple[Arrow, StepTask]]] = {}
     for task, arrow, target in layout.arrows():
         leaving.setdefault(task.task_id, []).append((arrow, target))
     for task in layout.steps:
         if task.copy.id.number == 1:
-            told += ["", *_unit(task)]
+            told += ["", *unit_lines(task.unit, lines)]
             told += [f"    profile: {', '.join(said)}"] if (said := _said(task, settings)) else []
         told += _task(task, leaving.get(task.task_id, []))
     if len(kept) < len(steps):
@@ -95,25 +95,9 @@ def _text(
     ]
     told += _profile(settings)
     native = sum(story.native for story in kept)
-    told += ["", f"native: {native} of {_count(len(kept), 'step')}"]
+    told += ["", f"native: {native} of {counted(len(kept), 'step')}"]
     told += [budget.text() for budget in budgets if budget.limit is not None]
     return "\n".join(told)
-
-
-def _unit(task: StepTask) -> Iterator[str]:
-    unit = task.unit
-    tasks = _count(len(unit.copies), "task") if len(unit.copies) > 1 else "one task"
-    if unit.kind == "region" and len(unit.steps) > 1:
-        yield f"{', '.join(step.name for step in unit.steps)}"
-        yield f"    unit region, {tasks}{'' if unit.many else ': one token goes through'}"
-        for step, reason in zip(unit.steps, unit.reasons, strict=True):
-            yield f"        {step.name} ({_lines(*lines(step))}): {reason.text} [{reason.code}]"
-    else:
-        yield f"{unit.step.name} ({_lines(*task.lines)})"
-        yield f"    unit {unit.kind}, {tasks}: {unit.reasons[0].text} [{unit.reasons[0].code}]"
-    if unit.kind == "region":
-        for reason in dict.fromkeys(unit.reasons):
-            yield f"    to make it native [{reason.code}]: {REMEDIES[reason]}"
 
 
 def _task(task: StepTask, leaving: list[tuple[Arrow, StepTask]]) -> Iterator[str]:
@@ -136,11 +120,3 @@ def _task(task: StepTask, leaving: list[tuple[Arrow, StepTask]]) -> Iterator[str
         by = f" by empty task {task.edge_task(arrow.edge)}" if task.unit.chooses else ""
         name = task.label(arrow.edge)
         yield f"        {name} (line {arrow.edge.span.line}, on {arrow.edge.taken_on}) -> {target.task_id}{by}"
-
-
-def _lines(first: int, last: int) -> str:
-    return f"line {first}" if first == last else f"lines {first}-{last}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from noetl.targets.base import Source
-from noetl.targets.explain import REMEDIES, Budget, Explanation, StepStory
+from noetl.targets.explain import Budget, Explanation, StepStory, counted, unit_lines
 from noetl.targets.plan import MAX_COPIES
 
 from .emit import Emitted
@@ -55,11 +55,13 @@ def _text(source: Source, layout: Layout, steps: list[StepStory], budgets: tuple
     """One block per step, with lines of the playbook; then the verdict's, and what is used of the limits."""
     kept = [story for story in steps if story.unit != "dropped"]
     name = os.path.basename(source.path)
-    told = [f"{name} -> WorkflowTemplate {layout.name}: {_count(len(kept), 'step')}, {_count(_tasks(layout), 'task')}"]
+    told = [
+        f"{name} -> WorkflowTemplate {layout.name}: {counted(len(kept), 'step')}, {counted(_tasks(layout), 'task')}"
+    ]
     targets = {task.copy.id: task.name for task in layout.tasks}
     for task in layout.tasks:
         if task.copy.id.number == 1:
-            told += ["", *_unit(task)]
+            told += ["", *unit_lines(task.unit, lambda step: extent([step]))]
         told += _task(task)
         for arrow, word, edge in zip(task.copy.leaving, task.words, task.edges, strict=True):
             line = f"line {edge.span.line}, on {edge.taken_on}"
@@ -73,25 +75,9 @@ def _text(source: Source, layout: Layout, steps: list[StepStory], budgets: tuple
         "    one task below all others, without a pod: the Workflow fails where one of them has failed",
     ]
     native = sum(story.native for story in kept)
-    told += ["", f"native: {native} of {_count(len(kept), 'step')}"]
+    told += ["", f"native: {native} of {counted(len(kept), 'step')}"]
     told += [budget.text() for budget in budgets if budget.limit is not None]
     return "\n".join(told)
-
-
-def _unit(task: UnitTask) -> Iterator[str]:
-    unit = task.unit
-    tasks = _count(len(unit.copies), "task") if len(unit.copies) > 1 else "one task"
-    if unit.kind == "region" and len(unit.steps) > 1:
-        yield ", ".join(step.name for step in unit.steps)
-        yield f"    unit region, {tasks}{'' if unit.many else ': one token goes through'}"
-        for step, reason in zip(unit.steps, unit.reasons, strict=True):
-            yield f"        {step.name} ({_lines(*extent([step]))}): {reason.text} [{reason.code}]"
-    else:
-        yield f"{unit.step.name} ({_lines(*task.lines)})"
-        yield f"    unit {unit.kind}, {tasks}: {unit.reasons[0].text} [{unit.reasons[0].code}]"
-    if unit.kind == "region":
-        for reason in dict.fromkeys(unit.reasons):
-            yield f"    to make it native [{reason.code}]: {REMEDIES[reason]}"
 
 
 def _task(task: UnitTask) -> Iterator[str]:
@@ -111,11 +97,3 @@ def _task(task: UnitTask) -> Iterator[str]:
         yield f"        asks {', '.join(other.name for other in task.asked)} for failed runs before it joins tokens"
     if task.soft:
         yield "        succeeds although a run in it failed, as tokens may have left; another task fails then"
-
-
-def _lines(first: int, last: int) -> str:
-    return f"line {first}" if first == last else f"lines {first}-{last}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
